@@ -178,3 +178,198 @@ fn next_builders(cx: &Context<'_>) -> BTreeSet<PublicKey> {
     builders.remove(&cx.me());
     builders
 }
+
+#[cfg(test)]
+mod tests {
+    use std::slice::from_ref;
+
+    use super::*;
+    use crate::action::Recipients;
+    use crate::testing::{Bench, COMMITTEE, accusation, public};
+
+    /// The seed of a culprit that is not the bench's own validator.
+    const CULPRIT: u8 = 3;
+
+    /// A piece of evidence about a bad block, with its builder.
+    fn bad_block(bench: &Bench) -> (Verified<Evidence>, PublicKey) {
+        let evidence = accusation(&bench.bad_block());
+        let culprit = evidence.culprit();
+        (evidence, culprit)
+    }
+
+    fn sent(evidence: &Verified<Evidence>) -> PeerMessage {
+        PeerMessage::Evidence(Box::new((**evidence).clone()))
+    }
+
+    /// Whether evidence that a peer brings is tried.
+    fn tried(
+        accusations: &mut Accusations,
+        bench: &mut Bench,
+        evidence: &Verified<Evidence>,
+    ) -> bool {
+        let from = bench.other();
+        accusations.on_evidence(&mut bench.cx(), from, true, (**evidence).clone());
+        let taken = bench.take();
+        matches!(taken.work()[..], [Work::Evidence(..)])
+    }
+
+    fn judge(
+        accusations: &mut Accusations,
+        bench: &mut Bench,
+        origin: Origin,
+        evidence: &Verified<Evidence>,
+    ) {
+        accusations.on_judged(&mut bench.cx(), origin, evidence.clone());
+    }
+
+    #[test]
+    fn n24_a_conflict_takes_the_place_of_a_bad_block_and_keeps_it() {
+        let mut bench = Bench::new();
+        let mut accusations = Accusations::default();
+        let (bad, culprit) = bad_block(&bench);
+        let seed = (1..=COMMITTEE)
+            .find(|seed| public(*seed) == culprit)
+            .unwrap();
+        let conflict = bench.conflict(seed);
+        judge(&mut accusations, &mut bench, Origin::Local, &bad);
+        assert_eq!(accusations.offer(), from_ref(&bad));
+        judge(&mut accusations, &mut bench, Origin::Local, &conflict);
+        assert_eq!(accusations.offer(), from_ref(&conflict));
+        judge(&mut accusations, &mut bench, Origin::Local, &bad);
+        assert_eq!(accusations.offer(), [conflict]);
+        assert_eq!(bench.counters().evidence, 2);
+        assert!(
+            !tried(&mut accusations, &mut bench, &bad),
+            "it is outweighed"
+        );
+    }
+
+    #[test]
+    fn evidence_is_a_reason_to_build_a_block() {
+        let mut bench = Bench::new();
+        let mut accusations = Accusations::default();
+        let conflict = bench.conflict(CULPRIT);
+        assert!(accusations.is_empty());
+        judge(&mut accusations, &mut bench, Origin::Local, &conflict);
+        assert!(!accusations.is_empty());
+        assert!(matches!(bench.take().signals[..], [Signal::Waiting]));
+    }
+
+    #[test]
+    fn a_conflict_goes_to_everyone_from_everyone_that_learns_of_it() {
+        for peer in [false, true] {
+            let mut bench = Bench::new();
+            let origin = if peer {
+                Origin::Peer(bench.other())
+            } else {
+                Origin::Local
+            };
+            let conflict = bench.conflict(CULPRIT);
+            judge(&mut Accusations::default(), &mut bench, origin, &conflict);
+            let all = [(Recipients::All, sent(&conflict))];
+            assert_eq!(bench.take().sent(), all, "{origin:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_block_goes_to_the_next_builders_from_those_that_judged_it_themselves() {
+        let mut bench = Bench::new();
+        let (bad, _) = bad_block(&bench);
+        judge(&mut Accusations::default(), &mut bench, Origin::Local, &bad);
+        let sent = bench.take().sent();
+        for other in bench.others() {
+            let to = Recipients::One(other);
+            let times = sent.iter().filter(|(whom, _)| *whom == to).count();
+            assert_eq!(times, 1, "{other:?}");
+        }
+        assert_eq!(sent.len(), bench.others().len(), "not to itself");
+        let peer = Origin::Peer(bench.other());
+        judge(&mut Accusations::default(), &mut bench, peer, &bad);
+        assert!(bench.take().sent().is_empty());
+    }
+
+    #[test]
+    fn one_bad_block_of_peers_is_judged_at_a_time() {
+        let mut bench = Bench::new();
+        let mut accusations = Accusations::default();
+        let (bad, _) = bad_block(&bench);
+        assert!(tried(&mut accusations, &mut bench, &bad));
+        assert!(!tried(&mut accusations, &mut bench, &bad));
+        assert_eq!(bench.counters().evidence_dropped, 1);
+        let conflict = bench.conflict(CULPRIT);
+        assert!(tried(&mut accusations, &mut bench, &conflict));
+        accusations.end_trial(Origin::Peer(bench.others()[1]));
+        assert!(!tried(&mut accusations, &mut bench, &bad), "not its trial");
+        accusations.end_trial(Origin::Peer(bench.other()));
+        assert!(tried(&mut accusations, &mut bench, &bad));
+    }
+
+    #[test]
+    fn a_member_that_lied_lately_costs_no_execution() {
+        let mut bench = Bench::new();
+        let (bad, _) = bad_block(&bench);
+        let mut accusations = Accusations::default();
+        let from = bench.other();
+        accusations.on_evidence(&mut bench.cx(), from, false, bad.into_inner());
+        assert!(bench.take().is_empty() && accusations.trial.is_none());
+        assert_eq!(bench.counters().evidence_dropped, 1);
+    }
+
+    #[test]
+    fn evidence_that_no_block_would_take_is_neither_tried_nor_held() {
+        let mut bench = Bench::new();
+        let mut accusations = Accusations::default();
+        let early = bench.conflict(CULPRIT);
+        let stranger = bench.conflict(90);
+        bench.commit_with(Vec::new(), vec![early.clone()]);
+        for evidence in [early, stranger] {
+            assert!(!tried(&mut accusations, &mut bench, &evidence));
+            judge(&mut accusations, &mut bench, Origin::Local, &evidence);
+            accusations.on_accused(&mut bench.cx(), evidence.into_inner());
+            assert!(bench.take().is_empty() && accusations.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_block_that_this_node_accuses_is_judged_first() {
+        let mut bench = Bench::new();
+        let accusations = Accusations::default();
+        let (bad, _) = bad_block(&bench);
+        accusations.on_accused(&mut bench.cx(), bad.into_inner());
+        let taken = bench.take();
+        let work = taken.work();
+        assert!(matches!(work[..], [Work::Evidence(Origin::Local, ..)]));
+        assert!(accusations.is_empty());
+    }
+
+    #[test]
+    fn evidence_that_a_block_took_is_forgotten() {
+        let mut bench = Bench::new();
+        let mut accusations = Accusations::default();
+        let [taken, waits] = [2, CULPRIT].map(|seed| bench.conflict(seed));
+        for evidence in [&taken, &waits] {
+            judge(&mut accusations, &mut bench, Origin::Local, evidence);
+        }
+        bench.commit_with(Vec::new(), vec![taken]);
+        accusations.prune(bench.ledger());
+        assert_eq!(accusations.offer(), [waits]);
+    }
+
+    #[test]
+    fn n23_evidence_that_a_whole_height_did_not_take_goes_to_the_next_builder() {
+        let mut bench = Bench::new();
+        let mut accusations = Accusations::default();
+        let conflict = bench.conflict(CULPRIT);
+        judge(&mut accusations, &mut bench, Origin::Local, &conflict);
+        for height in 1..=9 {
+            bench.take();
+            accusations.repeat(&mut bench.cx());
+            let next = bench.ledger().proposers().proposer(height + 1, 0);
+            let due = height > 2 && next != bench.me();
+            let expected = due.then(|| (Recipients::One(next), sent(&conflict)));
+            let expected: Vec<_> = expected.into_iter().collect();
+            assert_eq!(bench.take().sent(), expected, "height {height}");
+            bench.commit(Vec::new());
+        }
+    }
+}

@@ -24,7 +24,7 @@ pub(crate) struct Environment {
     replaying: bool,
     timers: Timers,
     counters: Counters,
-    /// What follows from the input that is being handled, in order.
+    /// The consequences of the input that is being handled, in order.
     pending: VecDeque<Consequence>,
 }
 
@@ -219,5 +219,50 @@ impl<'a> Context<'a> {
     /// Tells the other parts.
     pub(crate) fn tell(&mut self, signal: Signal) {
         self.pending.push_back(Consequence::Signal(signal));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_types::Kind;
+
+    use super::*;
+    use crate::testing::{Bench, public};
+
+    #[test]
+    fn n32_while_inputs_come_from_the_log_signals_pass_and_actions_do_not() {
+        let mut bench = Bench::new();
+        bench.replay(true);
+        let mut cx = bench.cx();
+        cx.send(public(2), PeerMessage::Operations(Vec::new()));
+        cx.tell(Signal::Waiting);
+        let taken = bench.take();
+        assert!(taken.actions.is_empty());
+        assert!(matches!(taken.signals[..], [Signal::Waiting]));
+    }
+
+    #[test]
+    fn only_a_client_waits_for_a_reason() {
+        let mut bench = Bench::new();
+        let from = public(60);
+        let mut cx = bench.cx();
+        for origin in [
+            Origin::Local,
+            Origin::Peer(from),
+            Origin::Client { from, id: 7 },
+        ] {
+            cx.reject(origin, Rejection::Gap);
+        }
+        let answer = Answer::Rejected(Rejection::Gap);
+        let reply = ClientMessage::Reply(Reply { id: 7, answer });
+        assert_eq!(bench.take().replies(), [(from, reply)]);
+    }
+
+    #[test]
+    fn signatures_that_are_handed_out_are_counted() {
+        let mut bench = Bench::new();
+        let vote = bench.statement(2, Kind::Prevote, None).into_inner();
+        bench.cx().run(Work::Statement(public(2), vote));
+        assert_eq!(bench.counters().signatures, 1);
     }
 }

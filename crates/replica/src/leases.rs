@@ -314,3 +314,263 @@ fn is_turn(cx: &Context<'_>, (task, token): &LeaseKey, ticks: u64) -> bool {
     let turn = first.wrapping_add(ticks) % validators.len() as u64;
     turn == rank as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::Recipients;
+    use crate::testing::{AGENT, Bench, COMMITTEE, key, public};
+
+    /// Milliseconds of the lease of the assignment.
+    const LEASE_MS: Millis = 1_000;
+
+    /// Leases that watch the assignment of a task, which was seen just now.
+    fn watching(bench: &mut Bench) -> (Leases, Lease) {
+        bench.assign();
+        let mut leases = Leases::default();
+        leases.watch(&mut bench.cx(), true);
+        bench.take();
+        let lease = bench.ledger().leases()[0];
+        (leases, lease)
+    }
+
+    fn suspicion(bench: &Bench, seed: u8, lease: &Lease) -> Verified<Sign1<Suspicion>> {
+        key(seed).sign(Suspicion {
+            swarm: bench.ledger().swarm(),
+            task: lease.task,
+            token: lease.token,
+            height: bench.ledger().height(),
+        })
+    }
+
+    fn tick(leases: &mut Leases, bench: &mut Bench) {
+        leases.on_tick(&mut bench.cx(), true, false);
+    }
+
+    /// Counts the suspicions of the first three validators.
+    fn ripen(leases: &mut Leases, bench: &mut Bench, lease: &Lease) {
+        for seed in 1..=3 {
+            let suspicion = suspicion(bench, seed, lease);
+            leases.on_verified(&mut bench.cx(), true, suspicion);
+        }
+    }
+
+    /// The sequence numbers of the lapses that were to be signed.
+    fn lapses(bench: &mut Bench) -> Vec<u64> {
+        let taken = bench.take();
+        let to_sign = taken.to_sign().into_iter();
+        let lapses = to_sign.filter_map(|to_sign| match to_sign {
+            ToSign::Operation(operation) => match &operation.body {
+                OperationBody::Lapse(lapse) => {
+                    assert_eq!(lapse.suspicions.len(), 3);
+                    Some(operation.sequence)
+                }
+                _ => None,
+            },
+            _ => None,
+        });
+        lapses.collect()
+    }
+
+    fn suspects(bench: &mut Bench) -> bool {
+        let taken = bench.take();
+        let to_sign = taken.to_sign();
+        matches!(to_sign[..], [ToSign::Suspicion(_)])
+    }
+
+    #[test]
+    fn an_assignee_is_suspected_once_it_was_silent_for_a_lease() {
+        let mut bench = Bench::new();
+        let (mut leases, _) = watching(&mut bench);
+        for (millis, silent) in [(LEASE_MS - 1, false), (1, true), (LEASE_MS, false)] {
+            bench.wait(millis);
+            tick(&mut leases, &mut bench);
+            assert_eq!(suspects(&mut bench), silent, "after {millis} ms more");
+        }
+    }
+
+    #[test]
+    fn l3_a_lease_does_not_end_while_active_time_stands_still() {
+        let mut bench = Bench::new();
+        let (mut leases, _) = watching(&mut bench);
+        bench.wait_monotonic(LEASE_MS);
+        tick(&mut leases, &mut bench);
+        assert!(!suspects(&mut bench));
+        bench.wait(LEASE_MS);
+        tick(&mut leases, &mut bench);
+        assert!(suspects(&mut bench));
+    }
+
+    #[test]
+    fn a_heartbeat_puts_off_the_suspicion() {
+        let mut bench = Bench::new();
+        let (mut leases, lease) = watching(&mut bench);
+        bench.wait(LEASE_MS - 1);
+        leases.hear(lease.agent, bench.now().monotonic);
+        for (millis, silent) in [(LEASE_MS - 1, false), (1, true)] {
+            bench.wait(millis);
+            tick(&mut leases, &mut bench);
+            assert_eq!(suspects(&mut bench), silent, "after {millis} ms more");
+        }
+    }
+
+    #[test]
+    fn a_suspicion_is_sent_when_signed_and_again_every_eighth_check() {
+        let mut bench = Bench::new();
+        let (mut leases, lease) = watching(&mut bench);
+        bench.wait(LEASE_MS);
+        let own = suspicion(&bench, 1, &lease);
+        leases.on_own(&mut bench.cx(), true, own.clone());
+        let message = PeerMessage::Suspicion(own.into_inner());
+        let sent = [(Recipients::All, message)];
+        assert_eq!(bench.take().sent(), sent);
+        for check in 1..=2 * RESEND_TICKS {
+            tick(&mut leases, &mut bench);
+            let again = bench.take().sent() == sent;
+            assert_eq!(again, check % RESEND_TICKS == 0, "check {check}");
+        }
+    }
+
+    #[test]
+    fn only_suspicions_that_may_count_are_checked() {
+        let mut bench = Bench::new();
+        let (mut leases, lease) = watching(&mut bench);
+        let from = bench.other();
+        let mut checks = |bench: &mut Bench, suspicion: &Verified<Sign1<Suspicion>>| {
+            leases.on_suspicion(&mut bench.cx(), from, (**suspicion).clone());
+            let checked = bench.take().work().len();
+            leases.on_verified(&mut bench.cx(), true, suspicion.clone());
+            checked
+        };
+        let other = Lease {
+            token: lease.token.next(),
+            ..lease
+        };
+        let [first, stranger] = [2, 90].map(|seed| suspicion(&bench, seed, &lease));
+        let elsewhere = suspicion(&bench, 2, &other);
+        assert_eq!(checks(&mut bench, &elsewhere), 0, "of no live assignment");
+        assert_eq!(checks(&mut bench, &stranger), 0, "of no member");
+        assert_eq!(checks(&mut bench, &first), 1);
+        assert_eq!(checks(&mut bench, &first), 0, "known");
+        bench.commit(Vec::new());
+        let later = suspicion(&bench, 2, &lease);
+        assert_eq!(checks(&mut bench, &later), 1, "later than the one held");
+    }
+
+    #[test]
+    fn one_validator_brings_a_lapse_and_after_each_check_the_next() {
+        let turns = (1..=COMMITTEE).map(|seed| {
+            let mut bench = Bench::of(seed);
+            let (mut leases, lease) = watching(&mut bench);
+            ripen(&mut leases, &mut bench, &lease);
+            let mut turns = vec![lapses(&mut bench).len()];
+            for _ in 1..COMMITTEE {
+                tick(&mut leases, &mut bench);
+                turns.push(lapses(&mut bench).len());
+            }
+            turns
+        });
+        let turns: Vec<_> = turns.collect();
+        for check in 0..usize::from(COMMITTEE) {
+            let brought: usize = turns.iter().map(|turns| turns[check]).sum();
+            assert_eq!(brought, 1, "check {check}");
+        }
+        assert!(turns.iter().all(|turns| turns.iter().sum::<usize>() == 1));
+    }
+
+    #[test]
+    fn suspicions_of_less_than_a_quorum_make_no_lapse() {
+        let mut bench = Bench::new();
+        let (mut leases, lease) = watching(&mut bench);
+        for seed in [1, 2, 2] {
+            let suspicion = suspicion(&bench, seed, &lease);
+            leases.on_verified(&mut bench.cx(), true, suspicion);
+        }
+        for _ in 0..=COMMITTEE {
+            tick(&mut leases, &mut bench);
+        }
+        assert!(lapses(&mut bench).is_empty());
+    }
+
+    #[test]
+    fn a_validator_whose_operation_waits_brings_no_other_lapse() {
+        let mut bench = Bench::new();
+        let (mut leases, lease) = watching(&mut bench);
+        ripen(&mut leases, &mut bench, &lease);
+        bench.take();
+        for _ in 0..COMMITTEE {
+            leases.on_tick(&mut bench.cx(), true, true);
+        }
+        assert!(lapses(&mut bench).is_empty());
+    }
+
+    #[test]
+    fn n27_who_may_not_sign_brings_no_lapse_and_suspects_nobody() {
+        let mut bench = Bench::new();
+        let (_, lease) = watching(&mut bench);
+        bench.timers(TICK_MS);
+        let mut leases = Leases::default();
+        leases.watch(&mut bench.cx(), false);
+        assert!(bench.timers(TICK_MS).is_empty());
+        for seed in 1..=3 {
+            let suspicion = suspicion(&bench, seed, &lease);
+            leases.on_verified(&mut bench.cx(), false, suspicion);
+        }
+        for _ in 0..COMMITTEE {
+            leases.on_tick(&mut bench.cx(), false, false);
+        }
+        assert!(lapses(&mut bench).is_empty());
+        assert!(bench.timers(TICK_MS).is_empty());
+    }
+
+    #[test]
+    fn an_observer_checks_no_leases() {
+        let mut bench = Bench::of(90);
+        watching(&mut bench);
+        assert!(bench.timers(TICK_MS).is_empty());
+    }
+
+    #[test]
+    fn operations_under_way_have_numbers_of_their_own() {
+        let mut bench = Bench::new();
+        let mut leases = Leases::default();
+        let numbers = [(); 3].map(|()| leases.next_own_sequence(&bench.cx()));
+        assert_eq!(numbers, [0, 1, 2]);
+        leases.forget_own_sequence();
+        assert_eq!(leases.next_own_sequence(&bench.cx()), 0);
+    }
+
+    #[test]
+    fn what_is_known_of_an_assignment_goes_with_it() {
+        let mut bench = Bench::new();
+        let (mut leases, lease) = watching(&mut bench);
+        leases.hear(lease.agent, bench.now().monotonic);
+        leases.hear(public(90), bench.now().monotonic);
+        ripen(&mut leases, &mut bench, &lease);
+        leases.prune(bench.ledger());
+        assert_eq!(leases.heard.keys().collect::<Vec<_>>(), [&public(AGENT)]);
+        assert!(!leases.ripe.is_empty() && !leases.suspicions.is_empty());
+        leases.prune(Bench::new().ledger());
+        assert!(leases.heard.is_empty() && leases.watched.is_empty());
+        assert!(leases.ripe.is_empty() && leases.suspicions.is_empty());
+    }
+
+    #[test]
+    fn a_suspicion_that_will_soon_not_count_is_made_anew() {
+        let mut bench = Bench::new();
+        let (mut leases, lease) = watching(&mut bench);
+        bench.wait(LEASE_MS);
+        tick(&mut leases, &mut bench);
+        assert!(suspects(&mut bench));
+        ripen(&mut leases, &mut bench, &lease);
+        for _ in 0..SUSPICION_HEIGHTS / 2 {
+            bench.commit(Vec::new());
+        }
+        tick(&mut leases, &mut bench);
+        assert!(!suspects(&mut bench), "it still counts");
+        bench.commit(Vec::new());
+        tick(&mut leases, &mut bench);
+        assert!(suspects(&mut bench));
+        assert!(leases.ripe.is_empty(), "the quorum is gone");
+    }
+}

@@ -24,6 +24,8 @@ mod pool;
 mod replica;
 mod restore;
 mod signal;
+#[cfg(test)]
+mod testing;
 mod timers;
 mod work;
 

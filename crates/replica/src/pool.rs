@@ -255,16 +255,16 @@ impl Pool {
             .any(|(agent, of)| of.contains_key(&ledger.next_sequence(agent)))
     }
 
-    /// As many operations as a block takes, for one to be built for `round`: the contiguous runs of
-    /// all agents, oldest arrival first.
+    /// At most `most` operations for a block to be built for `round`: the contiguous runs of all
+    /// agents, oldest arrival first.
     pub(crate) fn offer(
         &mut self,
         ledger: &Ledger,
+        most: usize,
         round: Round,
     ) -> Vec<Verified<SignedOperation>> {
-        let ready = self.ready(ledger).into_iter();
-        let offer = ready.take(limits::OPERATIONS_PER_BLOCK).cloned();
-        let offer: Vec<_> = offer.collect();
+        let ready = self.ready(ledger);
+        let offer: Vec<_> = ready.into_iter().take(most).cloned().collect();
 
         let places = offer
             .iter()
@@ -369,4 +369,280 @@ fn refuse(cx: &mut Context<'_>, origin: Origin, rejection: Rejection) {
 /// enough.
 fn is_too_long(operation: &SignedOperation) -> bool {
     operation.bytes().len() > limits::OPERATION_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use std::slice::from_ref;
+
+    use quorate_types::message::{ClientMessage, Reply};
+    use quorate_types::operation::{Cancel, Submit};
+    use quorate_types::{TaskId, TaskSpec};
+
+    use super::*;
+    use crate::action::Recipients;
+    use crate::testing::{AGENT, Bench, REQUESTER, public};
+
+    const CLIENT: Origin = Origin::Client {
+        from: PublicKey([9; 32]),
+        id: 7,
+    };
+
+    /// A bench whose ledger knows the requester and the agent.
+    fn bench() -> Bench {
+        let mut bench = Bench::new();
+        bench.commit(vec![bench.admission(REQUESTER), bench.admission(AGENT)]);
+        bench
+    }
+
+    fn operation(bench: &Bench, seed: u8, sequence: u64) -> Verified<SignedOperation> {
+        let task = TaskId {
+            requester: public(seed),
+            number: 0,
+        };
+        bench.operation(seed, sequence, OperationBody::Cancel(Cancel { task }))
+    }
+
+    fn plain(operation: &Verified<SignedOperation>) -> SignedOperation {
+        (**operation).clone()
+    }
+
+    fn answers(bench: &mut Bench) -> Vec<Answer> {
+        let replies = bench.take().replies().into_iter();
+        let answers = replies.filter_map(|(_, message)| match message {
+            ClientMessage::Reply(Reply { id: 7, answer }) => Some(answer),
+            _ => None,
+        });
+        answers.collect()
+    }
+
+    /// The answer to an operation that comes unchecked; `None` if its signature is checked.
+    fn submitted(
+        pool: &mut Pool,
+        bench: &mut Bench,
+        operation: &Verified<SignedOperation>,
+    ) -> Option<Answer> {
+        pool.on_operations(&mut bench.cx(), CLIENT, vec![plain(operation)]);
+        answers(bench).pop()
+    }
+
+    fn places(offer: &[Verified<SignedOperation>]) -> Vec<(PublicKey, u64)> {
+        let payloads = offer.iter().map(|operation| &operation.payload);
+        payloads.map(|of| (of.agent, of.sequence)).collect()
+    }
+
+    #[test]
+    fn w12_the_answer_is_the_id_also_to_an_operation_handed_in_twice() {
+        let (mut pool, mut bench) = (Pool::default(), bench());
+        let first = operation(&bench, AGENT, 1);
+        let accepted = Answer::Accepted(first.payload.id());
+        assert_eq!(submitted(&mut pool, &mut bench, &first), None);
+        pool.on_checked(&mut bench.cx(), CLIENT, vec![first.clone()], 0);
+        assert_eq!(answers(&mut bench), from_ref(&accepted));
+        assert_eq!(submitted(&mut pool, &mut bench, &first), Some(accepted));
+        assert_eq!(pool.len(), 1);
+    }
+
+    #[test]
+    fn the_same_operation_with_another_signature_is_not_taken_as_held() {
+        let (mut pool, mut bench) = (Pool::default(), bench());
+        let held = operation(&bench, AGENT, 1);
+        pool.on_own(&mut bench.cx(), held.clone());
+        let mut forged = held.into_inner();
+        forged.alter(|parts| parts.signature.0[0] ^= 1);
+        bench.take();
+        pool.on_operations(&mut bench.cx(), CLIENT, vec![forged]);
+        assert_eq!(bench.take().work().len(), 1);
+    }
+
+    #[test]
+    fn w12_an_operation_that_is_not_taken_gets_the_reason() {
+        let (mut pool, mut bench) = (Pool::default(), bench());
+        let most = limits::POOL_PER_AGENT as u64;
+        for (seed, sequence, reason) in [
+            (AGENT, 0, Some(Rejection::Sequence)),
+            (AGENT, 1, None),
+            (AGENT, most, None),
+            (AGENT, most + 1, Some(Rejection::Gap)),
+            (70, 0, Some(Rejection::Unknown)),
+        ] {
+            let operation = operation(&bench, seed, sequence);
+            let answer = submitted(&mut pool, &mut bench, &operation);
+            assert_eq!(answer, reason.map(Answer::Rejected), "{sequence}");
+        }
+        let mut stolen = operation(&bench, AGENT, 1).into_inner();
+        stolen.alter(|parts| parts.signer = public(REQUESTER));
+        pool.on_operations(&mut bench.cx(), CLIENT, vec![stolen]);
+        let unauthentic = Answer::Rejected(Rejection::Unauthentic);
+        assert_eq!(answers(&mut bench), [unauthentic]);
+        pool.count = limits::POOL;
+        let one = operation(&bench, AGENT, 1);
+        let full = submitted(&mut pool, &mut bench, &one);
+        assert_eq!(full, Some(Answer::Rejected(Rejection::Full)));
+        assert_eq!(bench.counters().operations_dropped, 5);
+    }
+
+    #[test]
+    fn a_stranger_goes_on_while_its_admission_waits() {
+        let (mut pool, mut bench) = (Pool::default(), bench());
+        let (admission, second) = (bench.admission(70), operation(&bench, 70, 1));
+        let unknown = Some(Answer::Rejected(Rejection::Unknown));
+        assert_eq!(submitted(&mut pool, &mut bench, &second), unknown);
+        assert_eq!(submitted(&mut pool, &mut bench, &admission), None);
+        pool.on_checked(&mut bench.cx(), CLIENT, vec![admission], 0);
+        bench.take();
+        assert_eq!(submitted(&mut pool, &mut bench, &second), None);
+    }
+
+    #[test]
+    fn a_stranger_without_an_attester_is_not_taken() {
+        let (mut pool, mut bench) = (Pool::default(), bench());
+        let mut body = bench.admission(70).payload.body.clone();
+        if let OperationBody::Admit(admit) = &mut body {
+            admit.attestation.alter(|parts| {
+                parts.payload.issuer = public(70);
+                parts.signer = public(70);
+            });
+        }
+        let admission = bench.operation(70, 0, body);
+        pool.on_checked(&mut bench.cx(), CLIENT, vec![admission], 0);
+        let unknown = Answer::Rejected(Rejection::Unknown);
+        assert_eq!((answers(&mut bench), pool.len()), (vec![unknown], 0));
+    }
+
+    #[test]
+    fn an_operation_that_is_longer_than_a_block_takes_is_dropped() {
+        let (mut pool, mut bench) = (Pool::default(), bench());
+        let mut spec = TaskSpec::new("jobs".parse().unwrap());
+        spec.payload.0 = vec![0; limits::TASK_PAYLOAD_BYTES];
+        let submit = OperationBody::Submit(Submit {
+            first: 0,
+            tasks: vec![spec; limits::TASKS_PER_OPERATION],
+        });
+        let long = bench.operation(AGENT, 1, submit);
+        pool.on_operations(&mut bench.cx(), CLIENT, vec![plain(&long)]);
+        assert!(bench.take().is_empty());
+        assert_eq!(bench.counters().operations_dropped, 1);
+    }
+
+    #[test]
+    fn one_peer_has_no_more_checked_at_a_time_than_a_block_takes() {
+        let (mut pool, mut bench) = (Pool::default(), bench());
+        let [first, second] = [1, 2].map(|seed| Origin::Peer(public(seed)));
+        assert!(pool.begin_check(first, CHECKING + 1), "a first batch");
+        assert!(!pool.begin_check(first, 1));
+        let one = plain(&operation(&bench, AGENT, 1));
+        pool.on_operations(&mut bench.cx(), first, vec![one.clone()]);
+        assert!(bench.take().work().is_empty());
+        assert_eq!(bench.counters().operations_dropped, 1);
+        for origin in [second, CLIENT, Origin::Local] {
+            pool.on_operations(&mut bench.cx(), origin, vec![one.clone()]);
+            assert_eq!(bench.take().work().len(), 1, "{origin:?}");
+        }
+        pool.end_check(first, CHECKING);
+        assert!(!pool.begin_check(first, CHECKING), "one is left");
+        assert!(pool.begin_check(first, CHECKING - 1));
+    }
+
+    #[test]
+    fn a_check_ends_for_held_and_refused_operations_alike() {
+        let (mut pool, mut bench) = (Pool::default(), bench());
+        let peer = Origin::Peer(bench.other());
+        assert!(pool.begin_check(peer, 3));
+        let held = vec![operation(&bench, AGENT, 1)];
+        pool.on_checked(&mut bench.cx(), peer, held, 2);
+        assert!(pool.checking.is_empty());
+        assert_eq!(bench.counters().unauthentic, 2);
+        pool.on_checked(&mut bench.cx(), CLIENT, Vec::new(), 1);
+        let unauthentic = Answer::Rejected(Rejection::Unauthentic);
+        assert_eq!(answers(&mut bench), [unauthentic]);
+    }
+
+    #[test]
+    fn only_operations_that_no_peer_sent_are_passed_on_once() {
+        let (mut pool, mut bench) = (Pool::default(), bench());
+        let client = operation(&bench, AGENT, 1);
+        pool.on_checked(&mut bench.cx(), CLIENT, vec![client.clone()], 0);
+        let taken = bench.take();
+        let passed = PeerMessage::Operations(vec![plain(&client)]);
+        assert_eq!(taken.sent(), [(Recipients::All, passed)]);
+        assert!(matches!(taken.signals[..], [Signal::Waiting]));
+        pool.on_checked(&mut bench.cx(), CLIENT, vec![client], 0);
+        assert!(bench.take().sent().is_empty());
+        let peer = Origin::Peer(bench.other());
+        let of_peer = operation(&bench, REQUESTER, 1);
+        pool.on_checked(&mut bench.cx(), peer, vec![of_peer], 0);
+        assert!(bench.take().sent().is_empty());
+        assert_eq!(pool.len(), 2);
+    }
+
+    #[test]
+    fn the_first_operation_of_a_number_keeps_the_place() {
+        let (mut pool, mut bench) = (Pool::default(), bench());
+        let first = operation(&bench, REQUESTER, 1);
+        let second = bench.submission(1, 0);
+        assert!(pool.on_own(&mut bench.cx(), first.clone()));
+        assert!(!pool.on_own(&mut bench.cx(), second));
+        assert!(pool.holds(&first) && pool.len() == 1);
+    }
+
+    #[test]
+    fn l5_the_offer_has_the_runs_without_a_gap_oldest_first() {
+        let (mut pool, mut bench) = (Pool::default(), bench());
+        // The second of the agent came before its first, so both are as old as the first.
+        for (seed, sequence) in [(AGENT, 2), (REQUESTER, 1), (AGENT, 1), (AGENT, 4)] {
+            let operation = operation(&bench, seed, sequence);
+            pool.on_own(&mut bench.cx(), operation);
+        }
+        let [agent, boss] = [AGENT, REQUESTER].map(public);
+        let run = [(boss, 1), (agent, 1), (agent, 2)];
+        assert_eq!(places(&pool.offer(bench.ledger(), 9, 0)), run);
+        assert_eq!(places(&pool.offer(bench.ledger(), 2, 0)), run[..2]);
+    }
+
+    #[test]
+    fn an_operation_behind_a_gap_is_no_reason_for_a_block() {
+        let (mut pool, mut bench) = (Pool::default(), bench());
+        let second = operation(&bench, AGENT, 2);
+        pool.on_own(&mut bench.cx(), second);
+        assert!(!pool.has_ready(bench.ledger()));
+        let first = operation(&bench, AGENT, 1);
+        pool.on_own(&mut bench.cx(), first);
+        assert!(pool.has_ready(bench.ledger()));
+    }
+
+    #[test]
+    fn what_a_block_did_not_take_though_offered_is_dropped() {
+        let (mut pool, mut bench) = (Pool::default(), bench());
+        for sequence in 1..=3 {
+            let operation = operation(&bench, AGENT, sequence);
+            pool.on_own(&mut bench.cx(), operation);
+        }
+        pool.offer(bench.ledger(), 2, 7);
+        pool.drop_offered(6);
+        assert_eq!(pool.len(), 3, "a later block was asked for since");
+        pool.drop_offered(7);
+        assert_eq!(pool.len(), 1);
+        pool.drop_offered(7);
+        assert_eq!(pool.len(), 1, "nothing was offered since");
+    }
+
+    #[test]
+    fn what_the_ledger_has_moved_past_is_forgotten() {
+        let (mut pool, mut bench) = (Pool::default(), bench());
+        for sequence in 1..=2 {
+            let operation = operation(&bench, AGENT, sequence);
+            pool.on_own(&mut bench.cx(), operation);
+        }
+        bench.commit(vec![operation(&bench, AGENT, 1)]);
+        pool.prune(bench.ledger(), [public(AGENT)].into_iter());
+        assert_eq!(
+            places(&pool.offer(bench.ledger(), 9, 0)),
+            [(public(AGENT), 2)]
+        );
+        assert!(pool.len() == 1 && pool.waits_for(&public(AGENT)));
+        bench.commit(vec![operation(&bench, AGENT, 2)]);
+        pool.prune(bench.ledger(), [public(AGENT)].into_iter());
+        assert!(pool.len() == 0 && !pool.waits_for(&public(AGENT)));
+    }
 }

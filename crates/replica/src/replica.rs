@@ -7,7 +7,7 @@ use std::sync::Arc;
 use quorate_crypto::Verified;
 use quorate_ledger::{Committed, Ledger, Proposal};
 use quorate_types::message::{ClientRequest, PeerMessage, Rejection, Request};
-use quorate_types::{Block, Height, MonotonicMillis, PublicKey, QuorumCertificate, Round};
+use quorate_types::{Block, Height, MonotonicMillis, PublicKey, QuorumCertificate, Round, limits};
 
 use crate::accusations::Accusations;
 use crate::action::{Action, Write};
@@ -274,15 +274,11 @@ impl Replica {
             }
 
             Request::Heartbeat(_) => self.leases.hear(from, cx.monotonic()),
-            question => self.clients.on_request(
-                cx,
-                from,
-                ClientRequest {
-                    id,
-                    request: question,
-                },
-                self.pool.len(),
-            ),
+
+            request => {
+                let question = ClientRequest { id, request };
+                self.clients.on_request(cx, from, question, self.pool.len());
+            }
         }
     }
 
@@ -371,7 +367,9 @@ impl Replica {
             builder: cx.me(),
             missed_turns: request.round,
             previous_commit: request.previous_commit,
-            operations: self.pool.offer(ledger, request.round),
+            operations: self
+                .pool
+                .offer(ledger, limits::OPERATIONS_PER_BLOCK, request.round),
             evidence: self.accusations.offer(),
         };
 
@@ -506,5 +504,274 @@ impl Replica {
         self.await_reason();
         self.settle();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_types::message::{Decided as DecidedMessage, FetchDecided, PeerStatus};
+    use quorate_types::{Kind, SignedStatement};
+
+    use super::*;
+    use crate::action::{Recipients, ToSign};
+    use crate::testing::{Bench, COMMITTEE, at, ledger, public};
+    use crate::work::Work;
+
+    /// The validator of the bench, as a replica that has begun to run.
+    fn replica(bench: &Bench) -> Replica {
+        let mut replica = stopped(bench);
+        replica.recover(Vec::new()).unwrap();
+        actions(&mut replica);
+        replica
+    }
+
+    fn stopped(bench: &Bench) -> Replica {
+        let config = Config {
+            me: bench.me(),
+            pace: TimeoutConfig::default(),
+            voting: Voting::From(0),
+        };
+        Replica::new(config, ledger(COMMITTEE), at(0))
+    }
+
+    fn actions(replica: &mut Replica) -> Vec<Action> {
+        std::iter::from_fn(|| replica.poll_action()).collect()
+    }
+
+    fn says(replica: &mut Replica, from: PublicKey, message: PeerMessage) -> Vec<Action> {
+        replica.handle(at(0), Event::Peer { from, message });
+        actions(replica)
+    }
+
+    fn status(height: Height) -> PeerMessage {
+        PeerMessage::Status(PeerStatus { height, round: 0 })
+    }
+
+    fn halt(replica: &mut Replica) {
+        let mut cx = replica.environment.context();
+        cx.tell(Signal::Halt(HaltReason::Stale(1)));
+    }
+
+    /// Hands in a peer's decided block up to the state, as a driver does.
+    fn decide(replica: &mut Replica, bench: &Bench) {
+        let block = bench.next_block();
+        let commit = bench.certificate(Kind::Precommit, &block.header);
+        let id = block.header.id();
+        let from = bench.other();
+        replica.handle(
+            at(0),
+            Event::Decided {
+                from,
+                block: Box::new(block.clone()),
+                commit,
+            },
+        );
+        let result = bench.ledger().execute(&block).map(Box::new);
+        replica.handle(at(0), Event::Executed { block: id, result });
+        replica.handle(at(0), Event::Persisted(1));
+    }
+
+    /// Whether an action has a block built for round 0.
+    fn builds(action: &Action) -> bool {
+        matches!(action, Action::Run(work) if matches!(**work, Work::Propose(_, 0, _)))
+    }
+
+    #[test]
+    fn a_signal_is_handled_before_what_followed_it() {
+        let bench = Bench::proposer();
+        let mut replica = replica(&bench);
+        let (first, second) = (bench.others()[0], bench.others()[1]);
+        let mut cx = replica.environment.context();
+        cx.send(first, status(1));
+        cx.tell(Signal::Build(BuildRequest {
+            round: 0,
+            previous_commit: None,
+        }));
+        cx.send(second, status(1));
+        replica.settle();
+        let order = actions(&mut replica);
+        assert!(matches!(
+            order[..],
+            [
+                Action::Send(..),
+                Action::Run(ref work),
+                Action::Send(Recipients::One(last), _)
+            ] if last == second && matches!(**work, Work::Propose(_, 0, _))
+        ));
+    }
+
+    #[test]
+    fn what_follows_from_a_signal_comes_before_what_followed_the_signal() {
+        let bench = Bench::new();
+        let mut replica = replica(&bench);
+        let conflict = bench.conflict(3);
+        let mut cx = replica.environment.context();
+        cx.tell(Signal::Convicted(Box::new(conflict)));
+        cx.send(bench.other(), status(1));
+        replica.settle();
+        let order = actions(&mut replica);
+        // The conviction is told, and starts the height, before the message that came after it.
+        assert!(matches!(
+            order.first(),
+            Some(Action::Send(Recipients::All, PeerMessage::Evidence(_)))
+        ));
+        assert!(matches!(
+            order.last(),
+            Some(Action::Send(Recipients::One(_), PeerMessage::Status(_)))
+        ));
+        let is_start =
+            |action: &Action| matches!(action, Action::Disk(Write::Log(1, LogRecord::Start(_))));
+        assert!(order.iter().any(is_start));
+    }
+
+    #[test]
+    fn a_halted_replica_gives_no_further_action() {
+        let bench = Bench::new();
+        let mut replica = replica(&bench);
+        assert!(replica.poll_timeout().is_some());
+        halt(&mut replica);
+        let mut cx = replica.environment.context();
+        cx.send(bench.other(), status(1));
+        replica.settle();
+        let last = actions(&mut replica);
+        assert!(matches!(last[..], [Action::Disk(Write::Halt(_))]));
+        assert!(says(&mut replica, bench.other(), status(9)).is_empty());
+        replica.handle_timeout(at(1_000_000));
+        assert!(actions(&mut replica).is_empty());
+        assert_eq!(replica.poll_timeout(), None);
+    }
+
+    #[test]
+    fn an_execution_that_is_not_of_the_next_block_halts() {
+        let bench = Bench::new();
+        let mut replica = replica(&bench);
+        let block = bench.next_block();
+        let proof = bench.certificate(Kind::Precommit, &block.header);
+        let execution = Box::new(bench.ledger().execute(&block).unwrap());
+        decide(&mut replica, &bench);
+        assert_eq!(replica.height(), 2);
+        actions(&mut replica);
+        let decided = Decided {
+            block: Arc::new(block),
+            execution,
+            proof,
+        };
+        let mut cx = replica.environment.context();
+        cx.tell(Signal::Decided(Box::new(decided)));
+        replica.settle();
+        let last = actions(&mut replica);
+        let stale = Write::Halt(HaltReason::Stale(1));
+        assert!(
+            matches!(&last[..], [Action::Disk(halt)] if format!("{halt:?}") == format!("{stale:?}"))
+        );
+    }
+
+    #[test]
+    fn n32_a_replay_lets_no_action_out_and_what_was_open_is_done_after_it() {
+        let bench = Bench::proposer();
+        let mut replica = stopped(&bench);
+        replica.recover(vec![LogRecord::Start(0)]).unwrap();
+        let after = actions(&mut replica);
+        let is_log = |action: &Action| matches!(action, Action::Disk(Write::Log(..)));
+        assert!(!after.iter().any(is_log), "it is in the log already");
+        let is_build = |action: &&Action| builds(action);
+        assert_eq!(after.iter().filter(is_build).count(), 1);
+    }
+
+    #[test]
+    fn n32_no_second_block_is_asked_for_in_a_round_whose_block_is_in_the_log() {
+        let bench = Bench::proposer();
+        let mut replica = stopped(&bench);
+        let block = bench.next_block();
+        let id = block.header.id();
+        let log = vec![
+            LogRecord::Start(0),
+            LogRecord::Block(Box::new(block.into_inner())),
+            LogRecord::Built(0, id),
+        ];
+        replica.recover(log).unwrap();
+        let after = actions(&mut replica);
+        let is_build = |action: &Action| builds(action);
+        assert!(!after.iter().any(is_build));
+        let proposes = |action: &&Action| match action {
+            Action::Disk(Write::Sign(ToSign::Statement(said))) => said.block == Some(id),
+            _ => false,
+        };
+        assert_eq!(after.iter().filter(proposes).count(), 1);
+    }
+
+    #[test]
+    fn only_members_are_listened_to_but_anyone_may_ask() {
+        let bench = Bench::new();
+        let mut replica = replica(&bench);
+        let vote: SignedStatement = bench.statement(2, Kind::Prevote, None).into_inner();
+        let vote = PeerMessage::Statement(vote);
+        assert!(says(&mut replica, public(90), vote.clone()).is_empty());
+        assert_eq!(replica.counters().strangers, 1);
+        let checked = says(&mut replica, public(2), vote);
+        assert!(matches!(checked[..], [Action::Run(_)]));
+        let asked = says(&mut replica, public(90), status(5));
+        let [Action::Send(Recipients::One(to), answer)] = &asked[..] else {
+            panic!("{asked:?}")
+        };
+        let wanted = FetchDecided { from: 1 };
+        let expected = (public(90), PeerMessage::FetchDecided(wanted));
+        assert_eq!((*to, answer.clone()), expected);
+    }
+
+    #[test]
+    fn n34_a_failed_check_is_counted_and_the_sender_not_listened_to() {
+        let bench = Bench::new();
+        let mut replica = replica(&bench);
+        let block = bench.next_block();
+        let commit = bench.certificate(Kind::Precommit, &block.header);
+        let decided = PeerMessage::Decided(Box::new(DecidedMessage {
+            block: block.into_inner(),
+            commit: commit.into_inner(),
+        }));
+        let (liar, other) = (bench.others()[0], bench.others()[1]);
+        let checked = says(&mut replica, liar, decided.clone());
+        assert!(matches!(&checked[..], [Action::Run(work)] if matches!(**work, Work::Decided(..))));
+        replica.handle(at(0), Event::Refused(Origin::Peer(liar)));
+        assert_eq!(replica.counters().unauthentic, 1);
+        assert!(says(&mut replica, liar, decided.clone()).is_empty());
+        assert_eq!(replica.counters().blocks_dropped, 1);
+        assert_eq!(says(&mut replica, other, decided).len(), 1);
+    }
+
+    #[test]
+    fn a_decided_block_becomes_the_state_before_it_is_told() {
+        let bench = Bench::new();
+        let mut replica = replica(&bench);
+        decide(&mut replica, &bench);
+        assert_eq!(replica.ledger().height(), 1);
+        let told = actions(&mut replica);
+        let committed = |action: &&Action| matches!(action, Action::Committed { round: 0, .. });
+        assert_eq!(told.iter().filter(committed).count(), 1);
+        let persist = |action: &Action| matches!(action, Action::Disk(Write::Persist { .. }));
+        let is_told = |action: &Action| matches!(action, Action::Committed { .. });
+        assert!(told.iter().position(persist) < told.iter().position(is_told));
+    }
+
+    #[test]
+    fn l3_a_block_is_built_later_than_the_last_one_though_the_clock_is_behind() {
+        let bench = Bench::proposer();
+        let mut replica = replica(&bench);
+        decide(&mut replica, &bench);
+        actions(&mut replica);
+        let last = replica.ledger().block_time();
+        replica.build(BuildRequest {
+            round: 0,
+            previous_commit: None,
+        });
+        replica.settle();
+        let built = actions(&mut replica);
+        let [Action::Run(work)] = &built[..] else {
+            panic!("{built:?}")
+        };
+        assert!(matches!(
+            &**work,
+            Work::Propose(_, _, proposal) if proposal.block_time == last + 1
+        ));
     }
 }

@@ -62,3 +62,53 @@ impl Known for OwnDisk {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate_types::Kind;
+
+    use super::*;
+    use crate::testing::Bench;
+
+    #[test]
+    fn a_stored_block_is_taken_with_the_commit_that_decides_it() {
+        let bench = Bench::new();
+        let block = bench.next_block();
+        let commit = bench.certificate(Kind::Precommit, &block.header);
+        let (block, commit) = (block.into_inner(), commit.into_inner());
+        assert!(verify_stored(bench.ledger(), block, commit).is_ok());
+    }
+
+    #[test]
+    fn a_stored_block_is_not_taken_with_the_commit_of_another() {
+        let bench = Bench::new();
+        let commit = bench.certificate(Kind::Precommit, &bench.bad_block().header);
+        let block = bench.next_block().into_inner();
+        let error = verify_stored(bench.ledger(), block, commit.into_inner());
+        assert_eq!(error.err(), Some(RestoreError::Commit(1)));
+    }
+
+    #[test]
+    fn a_stored_commit_of_less_than_a_quorum_decides_nothing() {
+        let bench = Bench::new();
+        let block = bench.next_block();
+        let commit = bench.certificate(Kind::Precommit, &block.header);
+        let mut commit = commit.into_inner();
+        commit.votes.pop();
+        let error = verify_stored(bench.ledger(), block.into_inner(), commit);
+        assert_eq!(error.err(), Some(RestoreError::Commit(1)));
+    }
+
+    #[test]
+    fn a_stored_block_with_an_operation_of_another_swarm_is_not_taken() {
+        let bench = Bench::new();
+        let block = bench.next_block();
+        let commit = bench.certificate(Kind::Precommit, &block.header);
+        let mut block = block.into_inner();
+        let mut foreign = bench.submission(0, 0).into_inner();
+        foreign.alter(|parts| parts.payload.swarm.0[0] ^= 1);
+        block.operations.push(foreign);
+        let error = verify_stored(bench.ledger(), block, commit.into_inner());
+        assert_eq!(error.err(), Some(RestoreError::Block(1)));
+    }
+}

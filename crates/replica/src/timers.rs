@@ -67,3 +67,49 @@ impl Timers {
         Some(due)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> MonotonicMillis {
+        MonotonicMillis(millis)
+    }
+
+    #[test]
+    fn a_timer_fires_once_when_it_is_due() {
+        let mut timers = Timers::default();
+        timers.set(Timer::Fetch, at(5));
+        timers.set(Timer::Leases, at(3));
+        assert_eq!(timers.next(), Some(at(3)));
+        assert_eq!(timers.pop_due(at(2)), None);
+        assert_eq!(timers.pop_due(at(3)), Some(Timer::Leases));
+        assert_eq!(timers.pop_due(at(3)), None);
+        assert_eq!(timers.next(), Some(at(5)));
+        timers.clear(Timer::Fetch);
+        assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn set_replaces_the_deadline_and_set_once_keeps_it() {
+        let mut timers = Timers::default();
+        timers.set_once(Timer::Resend, at(5));
+        timers.set_once(Timer::Resend, at(3));
+        assert_eq!(timers.next(), Some(at(5)));
+        timers.set(Timer::Resend, at(7));
+        assert_eq!(timers.next(), Some(at(7)));
+    }
+
+    #[test]
+    fn n18_the_steps_of_earlier_rounds_are_cleared_and_nothing_else() {
+        let mut timers = Timers::default();
+        for round in [0, 1, 2] {
+            timers.set(Timer::Step(round, Step::Precommit), at(round.into()));
+        }
+        timers.set(Timer::Start, at(9));
+        timers.clear_steps_below(Some(1));
+        assert_eq!(timers.next(), Some(at(1)));
+        timers.clear_steps_below(None);
+        assert_eq!(timers.next(), Some(at(9)));
+    }
+}

@@ -256,3 +256,111 @@ impl Known for BlockContext {
             .contains(&(statement.signer, statement.signature))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate_types::Kind;
+
+    use super::*;
+    use crate::testing::{AGENT, Bench, REQUESTER, accusation, public};
+
+    fn quorum(bench: &Bench) -> QuorumContext {
+        QuorumContext {
+            validators: Arc::clone(bench.ledger().validators()),
+            votes: BTreeSet::new(),
+        }
+    }
+
+    fn context(bench: &Bench) -> BlockContext {
+        BlockContext {
+            previous: Arc::clone(bench.ledger().previous_validators()),
+            operations: BTreeSet::new(),
+            votes: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn the_sender_of_something_false_is_charged() {
+        let bench = Bench::new();
+        let from = public(2);
+        let mut vote = bench.statement(3, Kind::Prevote, None).into_inner();
+        vote.signature.0[0] ^= 1;
+        let block = bench.next_block();
+        let commit = bench.certificate(Kind::Precommit, &block.header);
+        let mut commit = commit.into_inner();
+        commit.votes.pop();
+        for work in [
+            Work::Statement(from, vote),
+            Work::Certificate(from, commit.clone(), quorum(&bench)),
+            Work::Decided(
+                from,
+                Box::new(block.into_inner()),
+                context(&bench),
+                commit,
+                quorum(&bench),
+            ),
+        ] {
+            let event = work.run();
+            let Event::Refused(Origin::Peer(charged)) = event else {
+                panic!("{event:?}")
+            };
+            assert_eq!(charged, from);
+        }
+    }
+
+    #[test]
+    fn of_operations_those_that_hold_are_told_with_the_number_of_the_others() {
+        let bench = Bench::new();
+        let good = bench.admission(AGENT).into_inner();
+        let mut forged = good.clone();
+        forged.alter(|parts| parts.signature.0[0] ^= 1);
+        let mut body = bench.admission(REQUESTER).payload.body.clone();
+        if let OperationBody::Admit(admit) = &mut body {
+            admit.attestation.alter(|parts| parts.signature.0[0] ^= 1);
+        }
+        let unattested = bench.operation(REQUESTER, 0, body).into_inner();
+        let operations = vec![good.clone(), forged, unattested];
+        let event = Work::Operations(Origin::Local, operations).run();
+        let Event::Operations { held, refused, .. } = event else {
+            panic!("{event:?}")
+        };
+        assert_eq!(refused, 2);
+        assert!(held.len() == 1 && *held[0] == good);
+    }
+
+    #[test]
+    fn a_forged_body_comes_back_since_it_may_convict_its_builder() {
+        let bench = Bench::new();
+        let mut block = bench.next_block().into_inner();
+        let mut forged = bench.admission(AGENT).into_inner();
+        forged.alter(|parts| parts.signature.0[0] ^= 1);
+        block.operations.push(forged);
+        let work = Work::Block(public(2), Box::new(block.clone()), context(&bench));
+        let event = work.run();
+        assert!(matches!(event, Event::ForgedBlock { block: back, .. } if *back == block));
+    }
+
+    #[test]
+    fn l22_evidence_of_a_bad_block_holds_only_if_the_block_is_bad() {
+        let bench = Bench::new();
+        for (block, holds) in [(bench.bad_block(), true), (bench.next_block(), false)] {
+            let evidence = Box::new(accusation(&block).into_inner());
+            let ledger = Arc::clone(bench.ledger());
+            let event = Work::Evidence(Origin::Local, evidence, ledger).run();
+            assert_eq!(matches!(event, Event::Evidence { .. }), holds);
+        }
+    }
+
+    #[test]
+    fn signatures_that_were_verified_before_are_not_counted() {
+        let bench = Bench::new();
+        let block = bench.next_block();
+        let commit = bench.certificate(Kind::Precommit, &block.header);
+        let mut known = quorum(&bench);
+        let votes = commit.votes.iter().take(2);
+        known.votes = votes.map(|vote| (vote.signer, vote.signature)).collect();
+        let work = Work::Certificate(public(2), commit.into_inner(), known);
+        assert_eq!(work.signatures(), 1);
+        assert!(matches!(work.run(), Event::Certificate(_)));
+    }
+}

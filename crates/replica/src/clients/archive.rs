@@ -153,26 +153,14 @@ impl Archive {
             return Vec::new();
         };
 
-        let is_told = |key: &PublicKey| keys.contains(key);
-        let mut concerned_keys = decision.outcomes.iter().flat_map(concerned);
-
         // Certificates are costly to make, so none is made for a height that concerns none of them.
-        if !concerned_keys.any(|key| is_told(&key)) {
+        let mut concerned_keys = decision.outcomes.iter().flat_map(concerned);
+        if !concerned_keys.any(|key| keys.contains(&key)) {
             return Vec::new();
         }
 
-        let mut sent = Vec::new();
-        for certificate in self.all_certificates(decision) {
-            let mut told = concerned(&certificate.outcome);
-            told.retain(is_told);
-
-            if !told.is_empty() {
-                let encoded = Owned(certificate.encode());
-                sent.extend(told.into_iter().map(|key| (key, encoded.clone())));
-            }
-        }
-
-        sent
+        let certificates = self.all_certificates(decision).into_iter();
+        certificates.flat_map(|of| copies(&of, keys)).collect()
     }
 
     /// The certificate of an outcome; `None` if its block is not kept any more.
@@ -196,6 +184,20 @@ impl Archive {
     }
 }
 
+/// A copy of a certificate for each of these keys that its outcome concerns.
+fn copies(certificate: &Certificate, keys: &BTreeSet<PublicKey>) -> Vec<(PublicKey, Owned)> {
+    let mut told = concerned(&certificate.outcome);
+    told.retain(|key| keys.contains(key));
+
+    // Most outcomes concern nobody here, and encoding takes time.
+    if told.is_empty() {
+        return Vec::new();
+    }
+
+    let encoded = Owned(certificate.encode());
+    told.into_iter().map(|key| (key, encoded.clone())).collect()
+}
+
 /// Forgets the places that stand under `key` up to a height.
 fn forget<K: Ord>(places: &mut BTreeMap<K, Vec<Place>>, key: &K, height: Height) {
     let Some(of_key) = places.get_mut(key) else {
@@ -212,4 +214,123 @@ fn forget<K: Ord>(places: &mut BTreeMap<K, Vec<Place>>, key: &K, height: Height)
 fn concerned(outcome: &Outcome) -> BTreeSet<PublicKey> {
     let requester = outcome.task().map(|task| task.requester);
     outcome.agent().into_iter().chain(requester).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_crypto::merkle;
+    use quorate_types::outcome::{Expiry, Refusal};
+    use quorate_types::{FencingToken, OperationId, Reason, cbor};
+
+    use super::*;
+    use crate::testing::{Bench, public};
+
+    fn refusal(agent: PublicKey) -> Outcome {
+        Outcome::Refusal(Refusal {
+            operation: OperationId([0; 32]),
+            agent,
+            items: Vec::new(),
+        })
+    }
+
+    /// Records the next block of the bench as if it had these outcomes. `changes_set` says whether
+    /// its header names another set for the next height.
+    fn record_as(
+        archive: &mut Archive,
+        bench: &mut Bench,
+        outcomes: &[Outcome],
+        changes_set: bool,
+    ) {
+        let past = bench.commit(Vec::new());
+        let mut header = past.block.header.clone();
+        let leaves: Vec<_> = outcomes.iter().map(cbor::encode).collect();
+        header.outcomes = merkle::root(&leaves);
+        header.next_validators.0[0] ^= u8::from(changes_set);
+        archive.note_handover(&header, &past.commit, bench.ledger().validators());
+        archive.record(&header, &past.commit, outcomes);
+    }
+
+    fn record(archive: &mut Archive, bench: &mut Bench, outcomes: &[Outcome]) {
+        record_as(archive, bench, outcomes, false);
+    }
+
+    fn heights(archive: &Archive, key: &PublicKey) -> BTreeSet<Height> {
+        archive.of_key(key, 0).map(|(height, _)| height).collect()
+    }
+
+    #[test]
+    fn the_oldest_heights_fall_out_with_all_that_names_them() {
+        let (mut archive, mut bench) = (Archive::default(), Bench::new());
+        let (first, second) = (public(60), public(61));
+        let most = vec![refusal(first); KEPT_OUTCOMES - 1];
+        record(&mut archive, &mut bench, &most);
+        record(&mut archive, &mut bench, &[refusal(second)]);
+        assert_eq!(archive.kept, KEPT_OUTCOMES);
+        assert_eq!(heights(&archive, &first), [1].into());
+        record(&mut archive, &mut bench, &[refusal(second)]);
+        assert_eq!(archive.kept, 2);
+        assert!(!archive.by_key.contains_key(&first));
+        assert_eq!(heights(&archive, &second), [2, 3].into());
+        assert!(archive.certificate((1, 0)).is_none());
+    }
+
+    #[test]
+    fn the_latest_height_stays_however_many_outcomes_it_has() {
+        let (mut archive, mut bench) = (Archive::default(), Bench::new());
+        let key = public(60);
+        record(&mut archive, &mut bench, &[refusal(key)]);
+        let many = vec![refusal(key); KEPT_OUTCOMES + 1];
+        record(&mut archive, &mut bench, &many);
+        assert_eq!(heights(&archive, &key), [2].into());
+        assert_eq!(archive.kept, KEPT_OUTCOMES + 1);
+    }
+
+    #[test]
+    fn a_height_without_outcomes_is_not_kept() {
+        let (mut archive, mut bench) = (Archive::default(), Bench::new());
+        record(&mut archive, &mut bench, &[]);
+        assert!(archive.heights.is_empty());
+    }
+
+    #[test]
+    fn an_outcome_concerns_its_agent_and_the_requester_of_its_task() {
+        let (mut archive, mut bench) = (Archive::default(), Bench::new());
+        let task = TaskId {
+            requester: public(60),
+            number: 0,
+        };
+        let expiry = Outcome::Expiry(Expiry {
+            task,
+            token: FencingToken::ZERO,
+            reason: Reason::DeadlinePassed,
+        });
+        record(&mut archive, &mut bench, &[refusal(public(61)), expiry]);
+        let of = |seed| archive.of_key(&public(seed), 0).collect::<Vec<_>>();
+        assert_eq!((of(60), of(61)), (vec![(1, 1)], vec![(1, 0)]));
+        assert_eq!(archive.of_task(&task).collect::<Vec<_>>(), [(1, 1)]);
+        let told = archive.certificates_for(1, &[public(60), public(62)].into());
+        let to: Vec<_> = told.iter().map(|(key, _)| *key).collect();
+        assert_eq!(to, [public(60)]);
+        assert!(archive.certificates_for(1, &[public(62)].into()).is_empty());
+    }
+
+    #[test]
+    fn n25_a_certificate_has_the_hand_overs_before_its_height_and_no_later_one() {
+        let (mut archive, mut bench) = (Archive::default(), Bench::new());
+        let handovers = |archive: &Archive, place| {
+            let bytes = archive.certificate(place).unwrap();
+            let certificate = Certificate::decode(&bytes.0).unwrap();
+            let headers = certificate.handovers.into_iter().map(|of| of.header);
+            headers.map(|header| header.height).collect::<Vec<_>>()
+        };
+        let key = public(60);
+        for changes_set in [false, true, false] {
+            record_as(&mut archive, &mut bench, &[refusal(key)], changes_set);
+        }
+        let found = [1, 2, 3].map(|height| handovers(&archive, (height, 0)));
+        assert_eq!(found, [vec![], vec![], vec![2]]);
+        let told = archive.certificates_for(3, &[key].into());
+        let same = archive.certificate((3, 0)).unwrap();
+        assert_eq!(told, [(key, same)]);
+    }
 }

@@ -96,3 +96,75 @@ fn first_called(ledger: &Ledger, open: usize) -> usize {
     let turn = ledger.height().wrapping_mul(offers);
     (turn % open as u64) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use quorate_types::OperationBody;
+    use quorate_types::operation::Submit;
+
+    use super::*;
+    use crate::testing::{Bench, REQUESTER};
+
+    /// A bench with so many open tasks, submitted `at_once` in one operation, each with so many
+    /// bytes of payload.
+    fn bench_with_tasks(count: u64, at_once: u64, payload: usize) -> Bench {
+        let mut bench = Bench::new();
+        let mut spec = TaskSpec::new("jobs".parse().unwrap());
+        spec.payload.0 = vec![0; payload];
+        let mut operations = vec![bench.admission(REQUESTER)];
+        for part in 0..count / at_once {
+            let submit = OperationBody::Submit(Submit {
+                first: part * at_once,
+                tasks: vec![spec.clone(); at_once as usize],
+            });
+            operations.push(bench.operation(REQUESTER, part + 1, submit));
+        }
+        while !operations.is_empty() {
+            let block = bench.commit(operations.clone()).block;
+            let taken = |operation: &SignedOperation| block.operations.contains(operation);
+            let before = operations.len();
+            operations.retain(|operation| !taken(operation));
+            assert!(operations.len() < before);
+        }
+        assert_eq!(bench.ledger().windows()[0].open_tasks, count);
+        bench
+    }
+
+    fn called(bench: &Bench) -> Vec<TaskId> {
+        let call = call(bench.ledger(), &"jobs".parse().unwrap());
+        call.tasks.into_iter().map(|(task, _)| task).collect()
+    }
+
+    #[test]
+    fn a_call_fits_into_a_frame() {
+        let bench = bench_with_tasks(75, 15, limits::TASK_PAYLOAD_BYTES);
+        let call = call(bench.ledger(), &"jobs".parse().unwrap());
+        let bytes = cbor::encode(&call.tasks).len();
+        assert!(bytes <= limits::FRAME_BYTES, "{bytes} bytes");
+        assert!(bytes > limits::FRAME_BYTES - 2 * limits::TASK_PAYLOAD_BYTES);
+    }
+
+    #[test]
+    fn tasks_beyond_one_bid_are_called_at_later_heights() {
+        let count = 640;
+        let mut bench = bench_with_tasks(count, 64, 0);
+        let mut all = BTreeSet::new();
+        for _ in 0..2 {
+            let tasks = called(&bench);
+            assert_eq!(tasks.len(), limits::OFFERS_PER_BID);
+            assert!(tasks.is_sorted());
+            all.extend(tasks);
+            bench.commit(Vec::new());
+        }
+        assert_eq!(all.len() as u64, count);
+    }
+
+    #[test]
+    fn a_market_that_asks_for_nothing_is_not_called() {
+        assert!(open_calls(Bench::new().ledger()).is_empty());
+        let bench = bench_with_tasks(1, 1, 0);
+        assert_eq!(open_calls(bench.ledger()).len(), 1);
+    }
+}

@@ -95,7 +95,6 @@ impl KeptBids {
             from,
         } = wanted;
 
-        // Made when somebody first asks in the window, so that all parts are of one whole.
         if self.markets.get(market).is_none_or(|(of, _)| of != window) {
             let bytes = cbor::encode(&ledger.standing_bids(market, *window)?);
             self.markets.insert(market.clone(), (*window, bytes));

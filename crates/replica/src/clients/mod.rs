@@ -221,10 +221,227 @@ fn summary(ledger: &Ledger, pool: usize) -> Summary {
         pool: pool as u64,
     }
 }
+
 fn block_notice(ledger: &Ledger) -> Notice {
     Notice::Block(BlockNotice {
         height: ledger.height(),
         block: ledger.last_block(),
         active_time: ledger.active_time(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_certificate::Certificate;
+    use quorate_types::Outcome;
+    use quorate_types::message::{FetchDossier, Follow, Reply, StatusRequest};
+
+    use super::*;
+    use crate::testing::{AGENT, Bench, COMMITTEE, Past, REQUESTER, public};
+
+    /// A client that no outcome concerns.
+    const ONLOOKER: u8 = 60;
+
+    fn ask(clients: &mut Clients, bench: &mut Bench, seed: u8, request: Request) {
+        let request = ClientRequest { id: 7, request };
+        clients.on_request(&mut bench.cx(), public(seed), request, 5);
+    }
+
+    fn follow(clients: &mut Clients, bench: &mut Bench, seed: u8, from: Height) {
+        ask(clients, bench, seed, Request::Follow(Follow { from }));
+    }
+
+    fn answer(clients: &mut Clients, bench: &mut Bench, request: Request) -> Answer {
+        ask(clients, bench, AGENT, request);
+        match bench.take().replies().pop() {
+            Some((_, ClientMessage::Reply(Reply { id: 7, answer }))) => answer,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn told(clients: &mut Clients, bench: &mut Bench, past: &Past) {
+        let Past {
+            block,
+            commit,
+            committed,
+        } = past;
+        clients.on_committed(&mut bench.cx(), block, commit, committed);
+    }
+
+    /// The notices to a client since the last time, and their kinds.
+    fn notices(bench: &mut Bench, seed: u8) -> Vec<Notice> {
+        let replies = bench.take().replies().into_iter();
+        let notices = replies.filter_map(|(to, message)| match message {
+            ClientMessage::Notice(notice) if to == public(seed) => Some(notice),
+            _ => None,
+        });
+        notices.collect()
+    }
+
+    fn outcomes(notices: &[Notice]) -> Vec<Outcome> {
+        let certificates = notices.iter().filter_map(|notice| match notice {
+            Notice::Certificate(bytes) => Some(Certificate::decode(&bytes.0).unwrap()),
+            _ => None,
+        });
+        certificates
+            .map(|certificate| certificate.outcome)
+            .collect()
+    }
+
+    fn blocks(notices: &[Notice]) -> usize {
+        let blocks = notices
+            .iter()
+            .filter(|notice| matches!(notice, Notice::Block(_)));
+        blocks.count()
+    }
+
+    #[test]
+    fn w11_certificates_go_to_the_followers_that_the_outcome_concerns() {
+        for (seed, concerned) in [(AGENT, true), (REQUESTER, true), (ONLOOKER, false)] {
+            let (mut bench, mut clients) = (Bench::new(), Clients::default());
+            follow(&mut clients, &mut bench, seed, 1);
+            let (task, past) = bench.assign();
+            bench.take();
+            told(&mut clients, &mut bench, &past);
+            let notices = notices(&mut bench, seed);
+            let outcomes = outcomes(&notices);
+            assert_eq!(!outcomes.is_empty(), concerned, "{seed}");
+            assert!(outcomes.iter().all(|of| of.task() == Some(task)));
+            assert_eq!(blocks(&notices), 1);
+        }
+    }
+
+    #[test]
+    fn w11_who_does_not_follow_any_more_is_not_told() {
+        let (mut bench, mut clients) = (Bench::new(), Clients::default());
+        follow(&mut clients, &mut bench, ONLOOKER, 1);
+        bench.take();
+        let past = bench.commit(Vec::new());
+        told(&mut clients, &mut bench, &past);
+        assert_eq!(blocks(&notices(&mut bench, ONLOOKER)), 1);
+        clients.forget(&public(ONLOOKER));
+        let past = bench.commit(Vec::new());
+        told(&mut clients, &mut bench, &past);
+        assert!(bench.take().is_empty());
+    }
+
+    #[test]
+    fn w11_a_follower_gets_what_it_missed_since_the_height_it_names() {
+        let (mut bench, mut clients) = (Bench::new(), Clients::default());
+        let (_, past) = bench.assign();
+        told(&mut clients, &mut bench, &past);
+        bench.take();
+        let height = past.committed.height;
+        for (from, missed) in [(1, true), (height, true), (height + 1, false)] {
+            follow(&mut clients, &mut bench, AGENT, from);
+            let notices = notices(&mut bench, AGENT);
+            assert_eq!(!outcomes(&notices).is_empty(), missed, "from {from}");
+            assert_eq!(blocks(&notices), 1, "it is told where the swarm is");
+        }
+    }
+
+    #[test]
+    fn w11_a_follower_beyond_the_limit_is_not_told() {
+        let (mut bench, mut clients) = (Bench::new(), Clients::default());
+        let filler = |number: usize| {
+            let hash = Hash::derive("quorate 1 clearing", &[&number.to_be_bytes()]);
+            PublicKey(hash.0)
+        };
+        clients.followers = (0..FOLLOWERS - 1).map(filler).collect();
+        follow(&mut clients, &mut bench, AGENT, 1);
+        assert_eq!(blocks(&notices(&mut bench, AGENT)), 1, "the last one");
+        follow(&mut clients, &mut bench, ONLOOKER, 1);
+        assert!(bench.take().is_empty());
+        assert_eq!(clients.followers.len(), FOLLOWERS);
+    }
+
+    #[test]
+    fn calls_are_gossiped_by_the_builder_alone() {
+        let mut gossip = 0;
+        for seed in 1..=COMMITTEE {
+            let (mut bench, mut clients) = (Bench::of(seed), Clients::default());
+            follow(&mut clients, &mut bench, ONLOOKER, 1);
+            bench.commit(vec![bench.admission(REQUESTER)]);
+            let past = bench.commit(vec![bench.submission(1, 0)]);
+            told(&mut clients, &mut bench, &past);
+            let taken = bench.take();
+            let is_call = |action: &&Action| matches!(action, Action::Call(_));
+            gossip += taken.actions.iter().filter(is_call).count();
+        }
+        assert_eq!(gossip, 1);
+    }
+
+    #[test]
+    fn followers_are_called_when_a_task_opens_and_not_by_an_empty_block() {
+        let (mut bench, mut clients) = (Bench::new(), Clients::default());
+        follow(&mut clients, &mut bench, ONLOOKER, 1);
+        let calls = |clients: &mut Clients, bench: &mut Bench, past: &Past| {
+            bench.take();
+            told(clients, bench, past);
+            let notices = notices(bench, ONLOOKER).into_iter();
+            let tasks = notices.filter_map(|notice| match notice {
+                Notice::Call(call) => Some(call.tasks.len()),
+                _ => None,
+            });
+            tasks.collect::<Vec<_>>()
+        };
+        let past = bench.commit(vec![bench.admission(REQUESTER)]);
+        assert!(calls(&mut clients, &mut bench, &past).is_empty());
+        let past = bench.commit(vec![bench.submission(1, 0)]);
+        assert_eq!(calls(&mut clients, &mut bench, &past), [1]);
+        let past = bench.commit(Vec::new());
+        assert!(calls(&mut clients, &mut bench, &past).is_empty());
+    }
+
+    #[test]
+    fn questions_about_the_state_are_answered_with_their_number() {
+        let (mut bench, mut clients) = (Bench::new(), Clients::default());
+        let (task, _) = bench.assign();
+        let token = bench.ledger().leases()[0].token;
+        let account = Request::Account(public(AGENT));
+        let Answer::Account(Some(account)) = answer(&mut clients, &mut bench, account) else {
+            panic!("it has an account")
+        };
+        assert_eq!(account.assigned, [(task, token)]);
+        let stranger = Request::Account(public(ONLOOKER));
+        let stranger = answer(&mut clients, &mut bench, stranger);
+        assert_eq!(stranger, Answer::Account(None));
+        let Answer::Task(Some(view)) = answer(&mut clients, &mut bench, Request::Task(task)) else {
+            panic!("there is such a task")
+        };
+        assert_eq!((view.agent, view.token), (Some(public(AGENT)), token));
+        let status = Request::Status(StatusRequest::Summary);
+        let Answer::Status(summary) = answer(&mut clients, &mut bench, status) else {
+            panic!("a summary was asked for")
+        };
+        assert_eq!((summary.height, summary.pool), (bench.height() - 1, 5));
+    }
+
+    #[test]
+    fn w15_a_clearing_is_found_by_its_record_and_its_task_by_its_certificates() {
+        let (mut bench, mut clients) = (Bench::new(), Clients::default());
+        let (task, past) = bench.assign();
+        told(&mut clients, &mut bench, &past);
+        bench.take();
+        let record = past.committed.dossiers[0].record.hash();
+        let mut certified = |request| match answer(&mut clients, &mut bench, request) {
+            Answer::Certificates(bytes) => {
+                let decoded = bytes
+                    .iter()
+                    .map(|bytes| Certificate::decode(&bytes.0).unwrap());
+                decoded.map(|of| of.outcome).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        };
+        let cleared = certified(Request::Clearing(record));
+        assert!(matches!(&cleared[..], [Outcome::Clearing(of)] if of.hash() == record));
+        let of_task = certified(Request::Certificates(task));
+        assert!(matches!(&of_task[..], [Outcome::Assignment(of)] if of.task == task));
+        assert!(certified(Request::Clearing(Hash::ZERO)).is_empty());
+        let wanted = |clearing| Request::Dossier(FetchDossier { clearing, from: 0 });
+        let dossier = answer(&mut clients, &mut bench, wanted(record));
+        assert!(matches!(dossier, Answer::Dossier(Some(_))));
+        let none = answer(&mut clients, &mut bench, wanted(Hash::ZERO));
+        assert_eq!(none, Answer::Dossier(None));
+    }
 }

@@ -12,14 +12,14 @@ use quorate_types::{
 };
 
 use super::candidates::Candidates;
+use super::decision::{Decision, halt};
 use super::pace::Timeouts;
 use super::previous::Previous;
 use super::record::LogRecord;
 use crate::action::{ToSign, Write};
 use crate::context::Context;
-use crate::event::HaltReason;
 use crate::pool::Pool;
-use crate::signal::{BuildRequest, Decided, Signal};
+use crate::signal::{BuildRequest, Signal};
 use crate::timers::Timer;
 use crate::work::{BlockContext, QuorumContext, Work};
 
@@ -37,20 +37,8 @@ pub(super) struct CurrentHeight {
     /// Whether a peer brought the decision of this height. Then this node builds nothing for it
     /// (N-33), and there may be more.
     brought: bool,
-    decision: Option<Decision>,
+    decision: Decision,
     previous: Previous,
-}
-
-/// A decision that is not part of the state yet.
-#[derive(Debug)]
-enum Decision {
-    /// Its block is being executed.
-    Executing(Verified<QuorumCertificate>),
-    /// It is being made durable.
-    Persisting {
-        commit: Verified<QuorumCertificate>,
-        execution: Box<Execution>,
-    },
 }
 
 impl CurrentHeight {
@@ -72,7 +60,7 @@ impl CurrentHeight {
             timeouts,
             started: None,
             brought: false,
-            decision: None,
+            decision: Decision::default(),
             previous: Previous::default(),
         }
     }
@@ -120,7 +108,7 @@ impl CurrentHeight {
 
     /// Whether a decision is on its way into the state.
     pub(super) fn is_decided(&self) -> bool {
-        self.decision.is_some()
+        self.decision.is_made()
     }
 
     /// The messages that a peer in `round` may lack (N-23).
@@ -222,19 +210,8 @@ impl CurrentHeight {
 
     fn on_contradiction(&self, cx: &mut Context<'_>, commit: &QuorumCertificate) {
         if let Some(block) = commit.statement.block {
-            self.halt(cx, block);
+            halt(cx, &self.candidates, block);
         }
-    }
-
-    /// Stops, since a block is committed that cannot be decided here.
-    fn halt(&self, cx: &mut Context<'_>, block: BlockId) {
-        let reason = self.candidates.refusal(&block).unwrap_or("unknown");
-
-        cx.tell(Signal::Halt(HaltReason::Contradiction {
-            height: self.number,
-            block,
-            reason: reason.to_owned(),
-        }));
     }
 
     // Statements and certificates.
@@ -420,7 +397,7 @@ impl CurrentHeight {
             self.feed(cx, Input::Verdict(verdict));
         }
 
-        self.persist(cx, id);
+        self.decision.persist(cx, &mut self.candidates, id);
     }
 
     pub(super) fn on_fetch(&mut self, cx: &mut Context<'_>) {
@@ -436,43 +413,10 @@ impl CurrentHeight {
             return;
         };
 
-        self.decision = Some(Decision::Executing(commit));
+        self.decision.make(commit);
         if !cx.is_replaying() {
-            self.persist(cx, &block);
+            self.decision.persist(cx, &mut self.candidates, &block);
         }
-    }
-
-    /// Makes a decision durable once its block, which `id` names, is executed.
-    fn persist(&mut self, cx: &mut Context<'_>, id: &BlockId) {
-        let Some(Decision::Executing(commit)) = &self.decision else {
-            return;
-        };
-
-        let Some(block) = self.candidates.body(id) else {
-            return;
-        };
-
-        if commit.statement.block != Some(*id) {
-            return;
-        }
-
-        if self.candidates.refusal(id).is_some() {
-            self.halt(cx, *id);
-            return;
-        }
-
-        let Some(execution) = self.candidates.take_execution(id) else {
-            // After a restart: the log holds the body and the verdict, but not the execution.
-            self.candidates.execute(cx, id);
-            return;
-        };
-
-        let commit = commit.clone();
-        cx.write(Write::Persist {
-            block,
-            commit: (*commit).clone(),
-        });
-        self.decision = Some(Decision::Persisting { commit, execution });
     }
 
     /// Ends the height, now that its decision is durable.
@@ -481,22 +425,12 @@ impl CurrentHeight {
             return;
         }
 
-        let Some(Decision::Persisting { commit, execution }) = self.decision.take() else {
+        let Some(decided) = self.decision.take_durable(&self.candidates) else {
             return;
         };
 
-        let decided = commit.statement.block;
-        let Some(block) = decided.and_then(|id| self.candidates.body(&id)) else {
-            return;
-        };
-
-        self.measure(cx, commit.statement.round);
-
-        cx.tell(Signal::Decided(Box::new(Decided {
-            block,
-            execution,
-            proof: commit,
-        })));
+        self.measure(cx, decided.proof.statement.round);
+        cx.tell(Signal::Decided(Box::new(decided)));
     }
 
     /// Takes in how long the height took, if it was decided in round 0: only a height without a
@@ -528,15 +462,392 @@ impl CurrentHeight {
         for output in self.driver.unanswered() {
             self.on_output(cx, output);
         }
-
-        if let Some(Decision::Executing(commit)) = &self.decision
-            && let Some(block) = commit.statement.block
-        {
-            self.persist(cx, &block);
-        }
     }
 }
 
 fn on_sign(cx: &mut Context<'_>, statement: Statement) {
     cx.write(Write::Sign(ToSign::Statement(statement)));
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_consensus::Verdict;
+    use quorate_types::Kind;
+
+    use super::super::pace::TimeoutConfig;
+    use super::*;
+    use crate::action::{Action, Recipients};
+    use crate::event::HaltReason;
+    use crate::testing::{AGENT, Bench, REQUESTER, Taken, secret};
+
+    fn config() -> TimeoutConfig {
+        TimeoutConfig::default()
+    }
+
+    /// The height in progress at a bench, whose key may sign.
+    fn current(bench: &Bench) -> CurrentHeight {
+        let me = Some(bench.me());
+        CurrentHeight::new(bench.ledger(), me, Timeouts::new(config()))
+    }
+
+    /// A validator that does not propose in round 0 of height 1.
+    fn voter() -> Bench {
+        let benches = [1, 2].map(Bench::of).into_iter();
+        let mut voters = benches.filter(|bench| bench.builder(0) != bench.me());
+        voters.next().unwrap()
+    }
+
+    fn kinds(taken: &Taken) -> Vec<&'static str> {
+        let kinds = taken.actions.iter().map(|action| match action {
+            Action::Disk(Write::Log(..)) => "log",
+            Action::Disk(Write::Sign(_)) => "sign",
+            Action::Disk(Write::Persist { .. }) => "persist",
+            Action::Run(work) if matches!(**work, Work::Execute(..)) => "execute",
+            Action::Send(..) => "send",
+            Action::Run(_) => "verify",
+            _ => "other",
+        });
+        kinds.collect()
+    }
+
+    /// The kinds and blocks of the statements that were to be signed.
+    fn statements(taken: &Taken) -> Vec<(Kind, Option<BlockId>)> {
+        let to_sign = taken.to_sign().into_iter();
+        let statements = to_sign.filter_map(|to_sign| match to_sign {
+            ToSign::Statement(statement) => Some((statement.kind, statement.block)),
+            _ => None,
+        });
+        statements.collect()
+    }
+
+    fn halts(taken: &Taken) -> bool {
+        matches!(
+            taken.signals[..],
+            [Signal::Halt(HaltReason::Contradiction { height: 1, .. })]
+        )
+    }
+
+    /// Brings the block and its commit, up to the execution.
+    fn bring(height: &mut CurrentHeight, bench: &mut Bench, block: &Verified<Block>) {
+        let commit = bench.certificate(Kind::Precommit, &block.header);
+        height.start_brought(&mut bench.cx());
+        height.on_verified_block(&mut bench.cx(), block.clone());
+        height.feed(&mut bench.cx(), Input::Certificate(commit));
+    }
+
+    fn execute_now(height: &mut CurrentHeight, bench: &mut Bench, block: &Verified<Block>) {
+        let result = bench.ledger().execute(block).map(Box::new);
+        height.on_executed(&mut bench.cx(), &block.header.id(), result);
+    }
+
+    // The start.
+
+    #[test]
+    fn a_height_is_started_once() {
+        let mut bench = voter();
+        let mut height = current(&bench);
+        height.start(&mut bench.cx());
+        assert_eq!(kinds(&bench.take()), ["log"]);
+        let at = height.started;
+        bench.wait(1);
+        height.start(&mut bench.cx());
+        assert!(bench.take().is_empty());
+        assert_eq!(height.started, at);
+    }
+
+    #[test]
+    fn the_proposer_of_a_height_asks_for_a_block_with_the_last_commit() {
+        let mut bench = Bench::proposer();
+        let mut height = current(&bench);
+        height.start(&mut bench.cx());
+        let signals = bench.take().signals;
+        assert!(
+            matches!(&signals[..], [Signal::Build(request)] if request.previous_commit.is_none())
+        );
+        let past = bench.commit(Vec::new());
+        let me = Some(bench.builder(0));
+        height.succeed(bench.ledger(), me, past.commit.clone());
+        assert!(!height.is_started());
+        height.start(&mut bench.cx());
+        let signals = bench.take().signals;
+        let [Signal::Build(request)] = &signals[..] else {
+            panic!("{signals:?}")
+        };
+        let proof = past.commit.into_proof();
+        assert_eq!(request.previous_commit, Some(proof));
+    }
+
+    #[test]
+    fn n33_after_a_decision_that_a_peer_brought_no_block_is_built() {
+        let mut bench = Bench::proposer();
+        let mut height = current(&bench);
+        height.start_brought(&mut bench.cx());
+        assert!(bench.take().signals.is_empty());
+        assert!(height.is_started() && height.is_brought());
+    }
+
+    // Inputs and outputs of the driver.
+
+    #[test]
+    fn n21_an_input_is_logged_before_the_statement_that_it_leads_to() {
+        let mut bench = voter();
+        let mut height = current(&bench);
+        height.start(&mut bench.cx());
+        bench.take();
+        let (round, step) = (0, Step::Propose);
+        height.feed(&mut bench.cx(), Input::Timeout { round, step });
+        let taken = bench.take();
+        assert_eq!(kinds(&taken), ["log", "sign"]);
+        assert_eq!(statements(&taken), [(Kind::Prevote, None)]);
+    }
+
+    #[test]
+    fn n27_without_a_key_that_may_sign_a_height_is_only_followed() {
+        let mut bench = Bench::proposer();
+        let timeouts = Timeouts::new(config());
+        let mut height = CurrentHeight::new(bench.ledger(), None, timeouts);
+        height.start(&mut bench.cx());
+        let (round, step) = (0, Step::Propose);
+        height.feed(&mut bench.cx(), Input::Timeout { round, step });
+        let taken = bench.take();
+        assert!(statements(&taken).is_empty() && taken.signals.is_empty());
+    }
+
+    #[test]
+    fn only_statements_that_the_driver_wants_are_checked() {
+        let mut bench = voter();
+        let mut height = current(&bench);
+        let (from, vote) = (bench.other(), bench.statement(3, Kind::Prevote, None));
+        let stranger = bench.statement(90, Kind::Prevote, None);
+        let mut late = (*vote).clone();
+        late.statement.height = 0;
+        for dropped in [stranger.into_inner(), late] {
+            height.on_statement(&mut bench.cx(), from, dropped);
+            assert!(bench.take().is_empty());
+        }
+        height.on_statement(&mut bench.cx(), from, (*vote).clone());
+        assert_eq!(kinds(&bench.take()), ["verify"]);
+        height.on_verified_statement(&mut bench.cx(), vote.clone());
+        assert!(height.is_started(), "another validator has started it");
+        bench.take();
+        height.on_statement(&mut bench.cx(), from, vote.into_inner());
+        assert!(bench.take().is_empty(), "it is known");
+        assert_eq!(bench.counters().statements_dropped, 3);
+    }
+
+    #[test]
+    fn what_comes_back_for_an_earlier_height_is_not_counted() {
+        let mut bench = voter();
+        let vote = bench.statement(3, Kind::Prevote, None);
+        let block = bench.next_block();
+        let polka = bench.certificate(Kind::Prevote, &block.header);
+        bench.commit(Vec::new());
+        let mut height = current(&bench);
+        let cx = &mut bench.cx();
+        height.on_verified_statement(cx, vote.clone());
+        height.on_own_statement(cx, vote);
+        height.on_verified_certificate(cx, polka.clone());
+        height.on_certificate(cx, height.driver.proposer(0), polka.into_inner());
+        height.on_verified_block(cx, block);
+        height.on_persisted(cx, 1);
+        assert!(bench.take().is_empty() && !height.is_started());
+        assert_eq!(bench.counters().statements_dropped, 2);
+    }
+
+    #[test]
+    fn an_own_statement_is_sent_before_it_is_counted() {
+        let mut bench = voter();
+        let mut height = current(&bench);
+        height.start(&mut bench.cx());
+        bench.take();
+        let key = secret(bench.me());
+        let statement = bench
+            .statement(3, Kind::Prevote, None)
+            .into_inner()
+            .statement;
+        let own = key.sign_statement(statement);
+        height.on_own_statement(&mut bench.cx(), own.clone());
+        let taken = bench.take();
+        assert_eq!(kinds(&taken), ["send", "log"]);
+        let message = PeerMessage::Statement(own.into_inner());
+        assert_eq!(taken.sent(), [(Recipients::All, message)]);
+    }
+
+    #[test]
+    fn signatures_that_wait_in_the_pool_are_not_checked_again() {
+        let mut bench = Bench::new();
+        let held = bench.admission(REQUESTER);
+        let mut pool = Pool::default();
+        pool.on_own(&mut bench.cx(), held.clone());
+        let mut block = bench.next_block().into_inner();
+        let other = bench.admission(AGENT).into_inner();
+        block.operations = vec![(*held).clone(), other];
+        let height = current(&bench);
+        let context = height.block_context(&bench.cx(), &pool, &block);
+        let known = [(held.payload.id(), held.signature)];
+        assert_eq!(context.operations, known.into());
+    }
+
+    // Bodies.
+
+    #[test]
+    fn n8_an_own_block_is_sent_and_executed_and_then_proposed() {
+        let mut bench = Bench::proposer();
+        let mut height = current(&bench);
+        height.start(&mut bench.cx());
+        bench.take();
+        let block = bench.next_block();
+        height.on_built(&mut bench.cx(), 0, block.clone());
+        assert_eq!(kinds(&bench.take()), ["log", "send", "execute"]);
+        execute_now(&mut height, &mut bench, &block);
+        let proposal = (Kind::Proposal, Some(block.header.id()));
+        assert_eq!(statements(&bench.take()), [proposal]);
+    }
+
+    #[test]
+    fn n8_an_own_block_that_fails_is_not_proposed() {
+        let mut bench = Bench::proposer();
+        let mut height = current(&bench);
+        height.start(&mut bench.cx());
+        let block = bench.bad_block();
+        height.on_built(&mut bench.cx(), 0, block.clone());
+        bench.take();
+        execute_now(&mut height, &mut bench, &block);
+        let taken = bench.take();
+        assert!(statements(&taken).is_empty() && taken.signals.is_empty());
+    }
+
+    #[test]
+    fn n24_the_proposal_of_a_bad_block_that_was_executed_before_accuses_its_builder() {
+        let mut bench = voter();
+        let mut height = current(&bench);
+        height.start(&mut bench.cx());
+        let block = bench.bad_block();
+        let proposal = crate::testing::proposal(&block.header);
+        height.on_verified_statement(&mut bench.cx(), proposal);
+        height.on_verified_block(&mut bench.cx(), block.clone());
+        assert_eq!(bench.take().executed(), [block.header.id()]);
+        execute_now(&mut height, &mut bench, &block);
+        let taken = bench.take();
+        assert!(matches!(taken.signals[..], [Signal::Accused(_)]));
+        assert_eq!(statements(&taken), [(Kind::Prevote, None)]);
+    }
+
+    // The decision.
+
+    #[test]
+    fn n33_a_brought_decision_is_executed_made_durable_and_then_told() {
+        let mut bench = Bench::new();
+        let mut height = current(&bench);
+        let block = bench.next_block();
+        bring(&mut height, &mut bench, &block);
+        assert_eq!(bench.take().executed(), [block.header.id()]);
+        execute_now(&mut height, &mut bench, &block);
+        assert!(height.is_decided());
+        let taken = bench.take();
+        let persisted = |write: &&&Write| matches!(write, Write::Persist { .. });
+        assert_eq!(taken.writes().iter().filter(persisted).count(), 1);
+        assert!(taken.signals.is_empty(), "it is not durable yet");
+        height.on_persisted(&mut bench.cx(), 2);
+        assert!(bench.take().is_empty(), "of another height");
+        height.on_persisted(&mut bench.cx(), 1);
+        let signals = bench.take().signals;
+        let [Signal::Decided(decided)] = &signals[..] else {
+            panic!("{signals:?}")
+        };
+        assert_eq!(decided.block.header, block.header);
+        assert_eq!(decided.execution.block(), block.header.id());
+        height.on_persisted(&mut bench.cx(), 1);
+        assert!(bench.take().is_empty(), "once");
+    }
+
+    #[test]
+    fn a_commit_for_a_block_that_execution_refuses_halts() {
+        let mut bench = Bench::new();
+        let mut height = current(&bench);
+        let block = bench.bad_block();
+        bring(&mut height, &mut bench, &block);
+        bench.take();
+        execute_now(&mut height, &mut bench, &block);
+        let taken = bench.take();
+        assert!(halts(&taken), "{:?}", taken.signals);
+        assert!(!kinds(&taken).contains(&"persist"));
+    }
+
+    #[test]
+    fn the_length_of_a_height_is_measured_only_if_round_0_decided_it() {
+        for (round, measured) in [(0, true), (1, false)] {
+            let mut bench = voter();
+            let mut height = current(&bench);
+            let before = height.timeouts.timeout(0, Step::Propose);
+            height.start(&mut bench.cx());
+            bench.wait(config().most_ms);
+            height.measure(&bench.cx(), round);
+            let after = height.timeouts.timeout(0, Step::Propose);
+            assert_eq!(after > before, measured, "round {round}");
+        }
+    }
+
+    // The log of an earlier run.
+
+    #[test]
+    fn n32_a_replay_acts_not_and_what_was_open_is_asked_for_again() {
+        let mut bench = voter();
+        let mut height = current(&bench);
+        bench.replay(true);
+        let (round, step) = (0, Step::Propose);
+        for input in [Input::Start, Input::Timeout { round, step }] {
+            height.replay(&mut bench.cx(), input);
+        }
+        assert!(bench.take().is_empty());
+        bench.replay(false);
+        height.resume(&mut bench.cx());
+        assert_eq!(statements(&bench.take()), [(Kind::Prevote, None)]);
+        assert!(height.is_started());
+    }
+
+    /// A height that was replayed from a log up to its decision.
+    fn replayed(bench: &mut Bench, block: &Verified<Block>) -> CurrentHeight {
+        let mut height = current(bench);
+        let commit = bench.certificate(Kind::Precommit, &block.header);
+        let verdict = Verdict {
+            block: block.header.id(),
+            valid: true,
+            builder: block.header.builder,
+            build_round: 0,
+            timely: true,
+        };
+        bench.replay(true);
+        height.replay(&mut bench.cx(), Input::Start);
+        height.on_verified_block(&mut bench.cx(), block.clone());
+        height.replay(&mut bench.cx(), Input::Verdict(verdict));
+        height.replay(&mut bench.cx(), Input::Certificate(commit));
+        bench.replay(false);
+        assert!(bench.take().is_empty() && height.is_decided());
+        height
+    }
+
+    #[test]
+    fn n32_a_block_that_was_decided_before_a_restart_is_executed_and_made_durable() {
+        let mut bench = Bench::new();
+        let block = bench.next_block();
+        let mut height = replayed(&mut bench, &block);
+        height.resume(&mut bench.cx());
+        assert!(bench.take().executed().contains(&block.header.id()));
+        execute_now(&mut height, &mut bench, &block);
+        assert_eq!(kinds(&bench.take()), ["persist"]);
+    }
+
+    #[test]
+    fn a_block_that_was_decided_before_a_restart_and_is_refused_now_halts() {
+        let mut bench = Bench::new();
+        let block = bench.bad_block();
+        let mut height = replayed(&mut bench, &block);
+        height.resume(&mut bench.cx());
+        bench.take();
+        execute_now(&mut height, &mut bench, &block);
+        let taken = bench.take();
+        assert!(halts(&taken), "{:?}", taken.signals);
+        assert!(kinds(&taken).is_empty());
+    }
 }

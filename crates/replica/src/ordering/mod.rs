@@ -13,6 +13,7 @@
 
 mod candidates;
 mod catch_up;
+mod decision;
 mod height;
 mod pace;
 mod previous;
@@ -21,14 +22,13 @@ mod rejoin;
 mod slots;
 
 use quorate_consensus::{Input, Step};
-use quorate_crypto::{Verified, is_body_of_header, verify_block};
+use quorate_crypto::{Verified, verify_block};
 use quorate_ledger::{Execution, InvalidBlock, Ledger};
 use quorate_types::message::{
     Decided, FetchBlock, FetchDecided, Locate, Located, PeerMessage, PeerStatus,
 };
 use quorate_types::{
-    Block, BlockId, Height, Kind, MonotonicMillis, PublicKey, QuorumCertificate, Round,
-    SignedStatement, SwarmId,
+    Block, BlockId, Height, MonotonicMillis, PublicKey, QuorumCertificate, Round, SignedStatement,
 };
 
 use crate::action::Write;
@@ -50,7 +50,6 @@ pub use slots::{describe_slot, parts_of_slot, signed_slot, slot_of};
 /// The ordering of one node: the height in progress, and what outlives it.
 #[derive(Debug)]
 pub(crate) struct Ordering {
-    me: PublicKey,
     height: CurrentHeight,
     catch_up: CatchUp,
     rejoin: Rejoin,
@@ -70,7 +69,6 @@ impl Ordering {
         let key = rejoin.may_sign(ledger.height() + 1).then_some(me);
 
         Self {
-            me,
             height: CurrentHeight::new(ledger, key, Timeouts::new(config)),
             catch_up: CatchUp::new(config.resend_ms),
             rejoin,
@@ -112,8 +110,8 @@ impl Ordering {
         !self.height.is_started() && !self.height.is_decided()
     }
 
-    /// Starts the height if there is a reason to (cadence): something `waiting`, or time. Otherwise
-    /// sets the timer for the next one. Only if [`Self::awaits_reason`].
+    /// Starts the height if there is a reason to: something is `waiting`, or it is time. Otherwise
+    /// sets the timer for that time. Only if [`Self::awaits_reason`].
     pub(crate) fn await_reason(&mut self, cx: &mut Context<'_>, waiting: bool) {
         let at = self.start_due(cx);
 
@@ -142,7 +140,7 @@ impl Ordering {
 
     /// Begins the height after the block that `commit` proves and that is part of the state now.
     pub(crate) fn begin_next(&mut self, cx: &mut Context<'_>, commit: Verified<QuorumCertificate>) {
-        let me = self.key_at(cx.height());
+        let me = self.own_key(cx);
         // A decision that a peer brought is rarely the last one: this node asks for the next.
         let brought = self.height.is_brought();
 
@@ -160,9 +158,9 @@ impl Ordering {
         self.rejoin.raise_if_proved(cx);
     }
 
-    /// This node's key, if it may sign at a height.
-    fn key_at(&self, height: Height) -> Option<PublicKey> {
-        self.rejoin.may_sign(height).then_some(self.me)
+    /// This node's key, if it may sign at the height that begins now.
+    fn own_key(&self, cx: &Context<'_>) -> Option<PublicKey> {
+        self.rejoin.may_sign(cx.height()).then_some(cx.me())
     }
 
     /// Handles the messages that came early for the height that begins now.
@@ -218,8 +216,9 @@ impl Ordering {
         cx.broadcast(PeerMessage::Status(self.peer_status()));
 
         if self.height.is_started() {
+            let me = cx.me();
             let last = self.height.missing(self.round()).statements;
-            for own in last.into_iter().filter(|signed| signed.signer == self.me) {
+            for own in last.into_iter().filter(|signed| signed.signer == me) {
                 cx.broadcast(PeerMessage::Statement(own));
             }
         }
@@ -295,42 +294,21 @@ impl Ordering {
         }
     }
 
-    /// Takes a decided block from a peer, untrusted like any other input (N-34).
+    /// Takes a decided block from a peer. One decision is enough for the height in progress.
     fn on_decided(&mut self, cx: &mut Context<'_>, pool: &Pool, from: PublicKey, decided: Decided) {
-        let height = self.height.number();
-        let at = decided.block.header.height;
+        let current = self.catch_up.on_decided(cx, from, decided);
 
-        let fits = has_commit_of_its_block(cx.ledger().swarm(), &decided);
-        let is_trusted = self.catch_up.trusts(&from, cx.monotonic());
-
-        if !fits || !CatchUp::is_near(height, at) || !is_trusted {
-            cx.counters().blocks_dropped += 1;
-        } else if at > height {
-            self.catch_up.keep_ahead(from, decided);
-        } else if !self.height.is_decided() && !self.height.is_brought() {
+        if let Some(decided) = current
+            && !self.height.is_decided()
+            && !self.height.is_brought()
+            && self.catch_up.begin_check(cx, from, &decided.block)
+        {
             self.check_decided(cx, pool, from, decided);
         }
     }
 
-    /// Has the signatures of a decided block checked, unless another block of this member is under
-    /// check already: one at a time of each, so that a liar occupies no other.
-    fn check_decided(
-        &mut self,
-        cx: &mut Context<'_>,
-        pool: &Pool,
-        from: PublicKey,
-        decided: Decided,
-    ) {
-        if !self.catch_up.begin_check(from) {
-            return;
-        }
-
-        if !is_body_of_header(&decided.block) {
-            cx.counters().unauthentic += 1;
-            self.distrust(cx, from);
-            return;
-        }
-
+    /// Has the signatures of a decided block checked.
+    fn check_decided(&self, cx: &mut Context<'_>, pool: &Pool, from: PublicKey, decided: Decided) {
         let Decided { block, commit } = decided;
         let context = self.height.block_context(cx, pool, &block);
         let quorum = self.height.quorum_context(cx, &commit);
@@ -484,7 +462,7 @@ impl Ordering {
 
     /// Begins the height after a block from before a restart, which is part of the state now.
     pub(crate) fn restore(&mut self, cx: &Context<'_>, commit: Verified<QuorumCertificate>) {
-        let me = self.key_at(cx.height());
+        let me = self.own_key(cx);
         self.height.restore(cx.ledger(), me, commit);
     }
 
@@ -538,13 +516,5 @@ impl Ordering {
     }
 }
 
-/// Returns whether the commit of a decided block claims to be one for that block.
-fn has_commit_of_its_block(swarm: SwarmId, decided: &Decided) -> bool {
-    let header = &decided.block.header;
-    let statement = &decided.commit.statement;
-
-    statement.kind == Kind::Precommit
-        && statement.height == header.height
-        && statement.swarm == swarm
-        && statement.block == Some(header.id())
-}
+#[cfg(test)]
+mod tests;

@@ -87,3 +87,76 @@ fn signatures_of(certificate: &QuorumCertificate) -> BTreeSet<(PublicKey, Signat
     let votes = certificate.votes.iter();
     votes.map(|vote| (vote.signer, vote.signature)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use quorate_consensus::Config;
+    use quorate_types::{CommitProof, Evidence, Kind};
+
+    use super::*;
+    use crate::testing::{Bench, Past};
+
+    /// The first height as this process decided it, with the votes of all four for its block.
+    fn decided_here() -> (Bench, Previous, Past) {
+        let mut bench = Bench::new();
+        let ledger = Arc::clone(bench.ledger());
+        let mut driver = Driver::new(Config {
+            swarm: ledger.swarm(),
+            height: 1,
+            validators: Arc::clone(ledger.validators()),
+            proposers: (**ledger.proposers()).clone(),
+            me: None,
+        });
+        driver.handle(Input::Start);
+        let forks = bench.statement(1, Kind::Precommit, None);
+        driver.handle(Input::Statement(forks));
+        let past = bench.commit(Vec::new());
+        let previous = Previous::decided_here(past.commit.clone(), driver);
+        (bench, previous, past)
+    }
+
+    fn convicted(bench: &mut Bench) -> Vec<PublicKey> {
+        let signals = bench.take().signals.into_iter();
+        let culprits = signals.filter_map(|signal| match signal {
+            Signal::Convicted(evidence) => Some(Evidence::culprit(&evidence)),
+            _ => None,
+        });
+        culprits.collect()
+    }
+
+    #[test]
+    fn n24_who_shows_another_vote_in_the_next_block_is_convicted() {
+        let (mut bench, mut previous, _) = decided_here();
+        let block = bench.next_block();
+        previous.compare(&mut bench.cx(), &block);
+        assert_eq!(convicted(&mut bench), [crate::testing::public(1)]);
+    }
+
+    #[test]
+    fn after_a_restart_there_are_no_votes_to_compare_with() {
+        let (mut bench, _, past) = decided_here();
+        let block = bench.next_block();
+        let mut restored = Previous::restored(past.commit);
+        restored.compare(&mut bench.cx(), &block);
+        assert!(bench.take().is_empty());
+    }
+
+    #[test]
+    fn only_votes_with_the_very_same_signature_are_known() {
+        let (bench, previous, past) = decided_here();
+        let mut block = bench.next_block().into_inner();
+        let votes = |block: &Block| previous.known_votes(block).len();
+        assert_eq!(votes(&block), past.commit.votes.len());
+        let mut commit = block.previous_commit.take().unwrap().into_certificate();
+        assert_eq!(votes(&block), 0);
+        commit.votes[0].signature.0[0] ^= 1;
+        block.previous_commit = Some(CommitProof::from(commit.clone()));
+        assert_eq!(votes(&block), past.commit.votes.len() - 1);
+        commit.statement.round += 1;
+        block.previous_commit = Some(CommitProof::from(commit));
+        assert_eq!(votes(&block), 0, "the signatures are on another statement");
+        assert!(Previous::default().known_votes(&block).is_empty());
+    }
+}

@@ -84,9 +84,8 @@ impl LogRecord {
             }
 
             Self::Certificate(certificate) => {
-                let held =
-                    verify_quorum(certificate, validators, &|_| false).map_err(|_| unauthentic)?;
-                Input::Certificate(held)
+                let held = verify_quorum(certificate, validators, &|_| false);
+                Input::Certificate(held.map_err(|_| unauthentic)?)
             }
 
             Self::Verdict(block, valid, builder, build_round, timely) => Input::Verdict(Verdict {
@@ -123,5 +122,69 @@ fn step_of(code: u8) -> Option<Step> {
         1 => Some(Step::Prevote),
         2 => Some(Step::Precommit),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_types::{Kind, cbor, limits};
+
+    use super::*;
+    use crate::testing::{Bench, public};
+
+    #[test]
+    fn n32_each_input_comes_back_from_its_record() {
+        let bench = Bench::new();
+        let block = bench.next_block();
+        let id = block.header.id();
+        let verdict = Verdict {
+            block: id,
+            valid: true,
+            builder: public(2),
+            build_round: 3,
+            timely: false,
+        };
+        let steps = [Step::Propose, Step::Prevote, Step::Precommit];
+        let timeouts = steps.map(|step| Input::Timeout { round: 4, step });
+        let mut inputs = vec![
+            Input::Start,
+            Input::Statement(bench.statement(2, Kind::Prevote, None)),
+            Input::Certificate(bench.certificate(Kind::Prevote, &block.header)),
+            Input::Verdict(verdict),
+            Input::Built {
+                round: 5,
+                block: id,
+            },
+        ];
+        inputs.extend(timeouts);
+        for input in inputs {
+            let bytes = cbor::encode(&LogRecord::of_input(&input));
+            let record: LogRecord = cbor::decode(&bytes, limits::BULK_FRAME_BYTES).unwrap();
+            let validators = bench.ledger().validators();
+            assert_eq!(record.input(0, validators), Ok(Some(input)));
+        }
+        let body = LogRecord::Block(Box::new(block.into_inner()));
+        assert_eq!(body.input(0, bench.ledger().validators()), Ok(None));
+    }
+
+    #[test]
+    fn n31_a_record_that_this_node_cannot_have_written_is_refused_by_its_index() {
+        let bench = Bench::new();
+        let mut signed = bench.statement(2, Kind::Prevote, None).into_inner();
+        signed.signature.0[0] ^= 1;
+        let block = bench.next_block();
+        let certificate = bench.certificate(Kind::Prevote, &block.header);
+        let mut certificate = certificate.into_inner();
+        certificate.votes.pop();
+        for (record, error) in [
+            (LogRecord::Statement(signed), RecoverError::Unauthentic(7)),
+            (
+                LogRecord::Certificate(certificate),
+                RecoverError::Unauthentic(7),
+            ),
+            (LogRecord::Timeout(0, 3), RecoverError::Malformed(7)),
+        ] {
+            assert_eq!(record.input(7, bench.ledger().validators()), Err(error));
+        }
     }
 }

@@ -165,3 +165,147 @@ impl Rejoin {
             .power_of(proved.map(|(key, _)| key))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::Recipients;
+    use crate::testing::{Bench, public};
+
+    const CHALLENGE: u64 = 77;
+    const AGAIN_MS: Millis = 500;
+
+    fn rejoining() -> Rejoin {
+        let challenge = CHALLENGE;
+        Rejoin::new(Voting::Rejoining { challenge }, AGAIN_MS)
+    }
+
+    fn answer(
+        rejoin: &mut Rejoin,
+        bench: &mut Bench,
+        from: PublicKey,
+        challenge: u64,
+        height: Height,
+    ) {
+        let answer = Located { challenge, height };
+        rejoin.on_located(&mut bench.cx(), from, answer);
+    }
+
+    /// The guards that were asked for since the last time.
+    fn guards(bench: &mut Bench) -> Vec<Height> {
+        let taken = bench.take();
+        let writes = taken.writes().into_iter();
+        let guards = writes.filter_map(|write| match write {
+            Write::RaiseGuard(from) => Some(*from),
+            _ => None,
+        });
+        guards.collect()
+    }
+
+    fn heard(rejoin: &Rejoin, bench: &Bench) -> Power {
+        match rejoin.status(bench.ledger()) {
+            VotingStatus::Rejoins { heard, total } => {
+                assert_eq!(total, 4);
+                heard
+            }
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn n27_a_key_signs_from_the_height_of_its_guard_on_and_not_without_one() {
+        let from = Rejoin::new(Voting::From(3), AGAIN_MS);
+        assert_eq!([2, 3].map(|at| from.may_sign(at)), [false, true]);
+        assert!(!rejoining().may_sign(Height::MAX));
+        let mut bench = Bench::new();
+        assert_eq!(from.status(bench.ledger()), VotingStatus::Waits(3));
+        bench.commit(Vec::new());
+        bench.commit(Vec::new());
+        assert_eq!(from.status(bench.ledger()), VotingStatus::Votes);
+    }
+
+    #[test]
+    fn n28_all_others_are_asked_again_and_again() {
+        let mut bench = Bench::new();
+        let rejoin = rejoining();
+        let challenge = CHALLENGE;
+        let question = PeerMessage::Locate(Locate { challenge });
+        for _ in 0..2 {
+            rejoin.ask(&mut bench.cx());
+            let sent = [(Recipients::All, question.clone())];
+            assert_eq!(bench.take().sent(), sent);
+            assert_eq!(bench.timers(AGAIN_MS), [Timer::Locate]);
+            bench.wait(AGAIN_MS);
+        }
+    }
+
+    #[test]
+    fn n28_a_node_with_its_guard_asks_nobody_and_hears_no_answer() {
+        let mut bench = Bench::new();
+        let mut rejoin = Rejoin::new(Voting::From(0), AGAIN_MS);
+        rejoin.ask(&mut bench.cx());
+        for other in bench.others() {
+            answer(&mut rejoin, &mut bench, other, CHALLENGE, 1);
+        }
+        assert!(bench.take().is_empty() && bench.timers(AGAIN_MS).is_empty());
+    }
+
+    #[test]
+    fn n28_only_answers_of_others_to_this_challenge_count() {
+        let mut bench = Bench::new();
+        let mut rejoin = rejoining();
+        let (me, other) = (bench.me(), bench.other());
+        for (from, challenge, height, counts) in [
+            (other, CHALLENGE + 1, 1, 0),
+            (me, CHALLENGE, 1, 0),
+            (public(90), CHALLENGE, 1, 0),
+            (other, CHALLENGE, 2, 0),
+            (other, CHALLENGE, 1, 1),
+            (other, CHALLENGE, 2, 1),
+        ] {
+            answer(&mut rejoin, &mut bench, from, challenge, height);
+            assert_eq!(heard(&rejoin, &bench), counts, "{from:?} {height}");
+        }
+        let kept: Vec<_> = rejoin.heights.keys().collect();
+        assert_eq!(kept, [&other], "strangers fill no memory");
+    }
+
+    #[test]
+    fn n29_a_guard_is_made_two_heights_on_once_a_quorum_of_others_answered() {
+        let mut bench = Bench::new();
+        let mut rejoin = rejoining();
+        bench.commit(Vec::new());
+        let others = bench.others();
+        for (other, made) in others.iter().zip([vec![], vec![], vec![4]]) {
+            answer(&mut rejoin, &mut bench, *other, CHALLENGE, 2);
+            assert_eq!(guards(&mut bench), made);
+        }
+        answer(&mut rejoin, &mut bench, others[0], CHALLENGE, 2);
+        assert!(guards(&mut bench).is_empty(), "once");
+        rejoin.ask(&mut bench.cx());
+        assert!(bench.take().is_empty(), "nobody need be asked any more");
+        assert!(!rejoin.may_sign(4), "the guard is not durable yet");
+        rejoin.on_raised(4);
+        assert_eq!([3, 4].map(|at| rejoin.may_sign(at)), [false, true]);
+    }
+
+    #[test]
+    fn n28_a_height_that_is_not_reached_here_counts_once_it_is() {
+        let mut bench = Bench::new();
+        let mut rejoin = rejoining();
+        for (other, height) in bench.others().into_iter().zip([1, 1, 2]) {
+            answer(&mut rejoin, &mut bench, other, CHALLENGE, height);
+        }
+        assert_eq!((heard(&rejoin, &bench), guards(&mut bench)), (2, vec![]));
+        bench.commit(Vec::new());
+        rejoin.raise_if_proved(&mut bench.cx());
+        assert_eq!(guards(&mut bench), [4]);
+    }
+
+    #[test]
+    fn n30_a_guard_that_nobody_asked_for_lets_nothing_be_signed() {
+        let mut rejoin = rejoining();
+        rejoin.on_raised(1);
+        assert!(!rejoin.may_sign(1));
+    }
+}

@@ -1,5 +1,7 @@
 //! The bodies of proposed blocks: awaited, verified, executed, judged.
 
+mod body;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,7 +11,7 @@ use quorate_ledger::{Execution, InvalidBlock};
 use quorate_types::message::{FetchBlock, PeerMessage};
 use quorate_types::{
     Block, BlockId, Evidence, Header, Kind, MonotonicMillis, PublicKey, Round, SignedStatement,
-    UnixMillis, cbor, limits,
+    UnixMillis,
 };
 
 use super::pace::TimeoutConfig;
@@ -19,6 +21,8 @@ use crate::context::Context;
 use crate::signal::Signal;
 use crate::timers::Timer;
 use crate::work::Work;
+
+use body::{Body, is_short};
 
 /// Once this many bodies of a height are kept, a body that nobody asked for is dropped.
 const BODIES: usize = 32;
@@ -45,41 +49,7 @@ struct Candidate {
     body: Body,
 }
 
-/// A body, and how far this node has come with it.
-#[derive(Debug)]
-enum Body {
-    /// Its signatures are being checked.
-    Unverified,
-    /// A signature in it does not hold. If it is short enough for evidence, it is kept until its
-    /// builder is accused.
-    Forged(Option<Box<Block>>),
-    /// Its signatures hold.
-    Verified(Arc<Verified<Block>>),
-    /// The log holds the verdict on it, that it is valid, but not its execution.
-    Recovered(Arc<Verified<Block>>),
-    /// It is being executed.
-    Executing {
-        block: Arc<Verified<Block>>,
-        /// The round for which this node built the block.
-        built: Option<Round>,
-        /// Whether the verdict on it was given before a restart.
-        judged: bool,
-    },
-    /// It is valid. The execution is taken out once the block is decided.
-    Valid {
-        block: Arc<Verified<Block>>,
-        execution: Option<Box<Execution>>,
-    },
-    /// It is invalid.
-    Invalid {
-        block: Arc<Verified<Block>>,
-        reason: String,
-        /// The body (L-22), until its builder is accused of it.
-        accusable: Option<Box<Block>>,
-    },
-}
-
-/// What follows from the execution of a block.
+/// The results of an execution that the height goes on with.
 #[derive(Debug)]
 pub(super) struct Executed {
     /// The round for which this node built the block, if it is valid.
@@ -88,29 +58,14 @@ pub(super) struct Executed {
     pub(super) verdict: Option<Verdict>,
 }
 
-impl Body {
-    /// The block, if its signatures hold.
-    fn block(&self) -> Option<&Arc<Verified<Block>>> {
-        match self {
-            Self::Unverified | Self::Forged(_) => None,
-
-            Self::Recovered(block)
-            | Self::Verified(block)
-            | Self::Executing { block, .. }
-            | Self::Valid { block, .. }
-            | Self::Invalid { block, .. } => Some(block),
-        }
-    }
-
-    /// The bad body of which its builder was not accused yet.
-    fn accusable(&mut self) -> Option<&mut Option<Box<Block>>> {
-        match self {
-            Self::Forged(bad) | Self::Invalid { accusable: bad, .. } => Some(bad),
-            Self::Unverified
-            | Self::Verified(_)
-            | Self::Recovered(_)
-            | Self::Executing { .. }
-            | Self::Valid { .. } => None,
+impl Candidate {
+    fn verdict(&self, block: BlockId, build_round: Round, valid: bool) -> Verdict {
+        Verdict {
+            block,
+            valid,
+            builder: self.builder,
+            build_round,
+            timely: self.timely,
         }
     }
 }
@@ -224,12 +179,7 @@ impl Candidates {
         round: Round,
         block: &Arc<Verified<Block>>,
     ) {
-        let body = Body::Executing {
-            block: Arc::clone(block),
-            built: Some(round),
-            judged: false,
-        };
-
+        let body = Body::own(Arc::clone(block), round);
         let candidate = Candidate {
             builder: block.header.builder,
             timely: true,
@@ -293,18 +243,9 @@ impl Candidates {
             return;
         };
 
-        let (block, judged) = match &candidate.body {
-            Body::Verified(block) => (Arc::clone(block), false),
-            Body::Recovered(block) => (Arc::clone(block), true),
-            _ => return,
-        };
-
-        execute(cx, &block);
-        candidate.body = Body::Executing {
-            block,
-            built: None,
-            judged,
-        };
+        if let Some(block) = candidate.body.begin_execution() {
+            execute(cx, &block);
+        }
     }
 
     /// Sets the time at which all peers are asked for a body, unless it is set already.
@@ -367,46 +308,19 @@ impl Candidates {
     ) -> Option<Executed> {
         let valid = result.is_ok();
         let candidate = self.bodies.get_mut(id)?;
-
-        // Otherwise nobody asked for it.
-        let Body::Executing {
-            block,
-            built,
-            judged,
-        } = &candidate.body
-        else {
-            return None;
-        };
-
-        let (block, built, is_judged) = (Arc::clone(block), *built, *judged);
+        let awaited = candidate.body.awaited()?;
+        let build_round = awaited.block.header.missed_turns;
+        let verdict = candidate.verdict(*id, build_round, valid);
 
         candidate.body = match result {
-            Ok(execution) => Body::Valid {
-                block: Arc::clone(&block),
-                execution: Some(execution),
-            },
+            Ok(execution) => Body::valid(awaited.block, execution),
             Err(reason) => {
                 cx.counters().blocks_invalid += 1;
-                // This node does not accuse itself: a block of its own that fails is a fault of its
-                // memory (N-8).
-                let convicts = built.is_none() && reason.convicts() && is_short(&block);
-                Body::Invalid {
-                    reason: reason.to_string(),
-                    accusable: convicts.then(|| Box::new((**block).clone())),
-                    block: Arc::clone(&block),
-                }
+                Body::invalid(awaited.block, &reason, awaited.built.is_some())
             }
         };
 
-        let verdict = Verdict {
-            block: *id,
-            valid,
-            builder: candidate.builder,
-            build_round: block.header.missed_turns,
-            timely: candidate.timely,
-        };
-
-        if !is_judged {
+        if !awaited.is_judged {
             self.wanted.remove(id);
             if valid {
                 self.log_body(cx, id);
@@ -414,8 +328,8 @@ impl Candidates {
         }
 
         Some(Executed {
-            built: built.filter(|_| valid),
-            verdict: (!is_judged).then_some(verdict),
+            built: awaited.built.filter(|_| valid),
+            verdict: (!awaited.is_judged).then_some(verdict),
         })
     }
 
@@ -471,11 +385,6 @@ fn execute(cx: &mut Context<'_>, block: &Arc<Verified<Block>>) {
     cx.run(Work::Execute(ledger, Arc::clone(block)));
 }
 
-/// Whether a body is short enough for evidence.
-fn is_short(block: &Block) -> bool {
-    cbor::encode(block).len() <= limits::BAD_BLOCK_BYTES
-}
-
 /// Returns the proposal that evidence of a bad block needs, if it has arrived: the builder's
 /// own, made in the build round (N-24).
 fn proposal_of(driver: &Driver, id: &BlockId, header: &Header) -> Option<SignedStatement> {
@@ -492,3 +401,6 @@ fn proposal_of(driver: &Driver, id: &BlockId, header: &Header) -> Option<SignedS
     let mut statements = driver.catch_up(round).statements.into_iter();
     statements.find(is_wanted)
 }
+
+#[cfg(test)]
+mod tests;
