@@ -26,8 +26,10 @@ pub enum Action<D = Write> {
     Run(Box<Work>),
     /// Send a message to peers.
     Send(Recipients, PeerMessage),
-    /// Send a message to an agent or requester.
+    /// Send an answer to an agent or requester.
     Reply(PublicKey, ClientMessage),
+    /// Send the same message to these agents and requesters. It is encoded once for all.
+    Notify(Vec<PublicKey>, ClientMessage),
     /// Gossip a call for bids.
     Call(Call),
     /// A block was decided and is part of the state: for indices, metrics and people.
@@ -58,6 +60,7 @@ impl Action {
             Self::Run(work) => Action::Run(work),
             Self::Send(to, message) => Action::Send(to, message),
             Self::Reply(to, message) => Action::Reply(to, message),
+            Self::Notify(to, message) => Action::Notify(to, message),
             Self::Call(call) => Action::Call(call),
             Self::Committed {
                 round,

@@ -298,8 +298,8 @@ impl Pool {
     }
 
     /// Drops the operations offered to a block for `round` that took none of them. No block ever
-    /// will, and while they wait here they would keep asking for another block. If a later block was
-    /// asked for meanwhile, it decides.
+    /// will, and while they wait here they would keep asking for another block. If a later block
+    /// was asked for meanwhile, that one decides.
     pub(crate) fn drop_offered(&mut self, round: Round) {
         if self.offered.0 != round {
             return;

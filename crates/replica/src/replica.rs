@@ -214,6 +214,7 @@ impl Replica {
             Timer::Resend => self.ordering.on_resend_timer(cx),
             Timer::Fetch => self.ordering.on_fetch_timer(cx),
             Timer::Locate => self.ordering.locate_others(cx),
+            Timer::Calls => self.clients.on_calls(cx),
 
             Timer::Leases => {
                 let may_sign = self.ordering.may_sign();

@@ -21,6 +21,8 @@ pub(crate) enum Timer {
     /// The others are asked again which height is in progress: this node lost its signing guard
     /// (N-28).
     Locate,
+    /// A block changed the calls for bids: they are sent now that the next height has begun.
+    Calls,
 }
 
 /// The deadline of each timer, on the monotonic clock.

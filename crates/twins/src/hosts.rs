@@ -176,6 +176,7 @@ impl Host {
             // Scenarios have no crashes, no clients, and no keys that lost their guard.
             Action::Disk(Write::Log(..) | Write::RaiseGuard(_))
             | Action::Reply(..)
+            | Action::Notify(..)
             | Action::Call(_) => {
                 return None;
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use quorate_crypto::Verified;
 use quorate_durable::{Effect, Served};
-use quorate_network::{Lane, Topic};
+use quorate_network::{Bytes, Lane, Topic};
 use quorate_replica::{Event, Recipients, Work};
 use quorate_types::message::PeerMessage;
 use quorate_types::{Block, Height, QuorumCertificate, Round, cbor};
@@ -48,6 +48,12 @@ impl EventLoop {
             Effect::Send(to, message) => self.send(to, &message),
             Effect::Reply(to, message) => {
                 self.send_bytes(&to, Lane::Client, cbor::encode(&message));
+            }
+            Effect::Notify(to, message) => {
+                let bytes = Bytes::from(cbor::encode(&message));
+                for client in &to {
+                    self.send_bytes(client, Lane::Client, bytes.clone());
+                }
             }
             Effect::Call(call) => self.publish(Topic::Calls, cbor::encode(&call)),
 

@@ -19,6 +19,7 @@ use quorate_types::{
 
 use crate::action::Action;
 use crate::context::Context;
+use crate::timers::Timer;
 
 use archive::Archive;
 use dossiers::{Dossiers, KeptBids};
@@ -36,6 +37,8 @@ pub(crate) struct Clients {
     archive: Archive,
     dossiers: Dossiers,
     standing: KeptBids,
+    /// Whether this node built a block since it called for bids: then it gossips the next calls.
+    gossips: bool,
 }
 
 impl Clients {
@@ -117,7 +120,8 @@ impl Clients {
     }
 
     /// Tells clients of a decided block: sends the certificates to the clients that they concern,
-    /// the height to all, and a call if a window opened or grew.
+    /// and the height to all. If a window opened or grew, calls for bids follow once the next height
+    /// has begun: making and sending them is work that votes must not wait for.
     pub(crate) fn on_committed(
         &mut self,
         cx: &mut Context<'_>,
@@ -137,33 +141,45 @@ impl Clients {
             notify(cx, client, Notice::Certificate(certificate));
         }
 
-        for client in &self.followers {
-            notify(cx, *client, block_notice(ledger));
-        }
-
-        self.call_for_bids(cx, block, committed);
+        self.notify_all(cx, block_notice(ledger));
+        self.expect_calls(cx, block, committed);
     }
 
-    fn call_for_bids(&self, cx: &mut Context<'_>, block: &Verified<Block>, committed: &Committed) {
-        let building = block.header.builder == cx.me();
-        if self.followers.is_empty() && !building {
-            return;
-        }
+    /// Has calls for bids made soon, if a block may have changed them and somebody waits for them.
+    fn expect_calls(
+        &mut self,
+        cx: &mut Context<'_>,
+        block: &Verified<Block>,
+        committed: &Committed,
+    ) {
+        let is_builder = block.header.builder == cx.me();
+        let is_heard = is_builder || !self.followers.is_empty();
 
-        if !calls::changes_calls(cx.ledger(), block, committed) {
-            return;
+        if is_heard && calls::changes_calls(cx.ledger(), block, committed) {
+            self.gossips |= is_builder;
+            cx.set_timer_once(Timer::Calls, cx.monotonic());
         }
+    }
+
+    /// Calls for bids, for all blocks since the last time.
+    pub(crate) fn on_calls(&mut self, cx: &mut Context<'_>) {
+        let gossips = std::mem::take(&mut self.gossips);
 
         for call in calls::open_calls(cx.ledger()) {
-            for client in &self.followers {
-                notify(cx, *client, Notice::Call(call.clone()));
-            }
+            self.notify_all(cx, Notice::Call(call.clone()));
 
             // Gossip reaches the agents that follow no validator; one sender is enough for all of
             // them.
-            if building {
+            if gossips {
                 cx.act(Action::Call(call));
             }
+        }
+    }
+
+    fn notify_all(&self, cx: &mut Context<'_>, notice: Notice) {
+        if !self.followers.is_empty() {
+            let all = self.followers.iter().copied().collect();
+            cx.act(Action::Notify(all, ClientMessage::Notice(notice)));
         }
     }
 

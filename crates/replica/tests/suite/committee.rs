@@ -76,6 +76,28 @@ fn a_task_is_submitted_awarded_accepted_and_completed() {
     cluster.assert_agreement();
 }
 
+/// A block takes longer than a propose timeout, and one node stops and starts meanwhile.
+#[test]
+fn votes_and_restarts_come_between_the_order_to_execute_a_block_and_its_result() {
+    let mut cluster = Cluster::new(4);
+    cluster.execute_ms = 300;
+    let task = open_market(&mut cluster);
+    for wait in [50, 150, 250, 350] {
+        cluster.crash(1);
+        cluster.run_for(wait);
+        cluster.restart(1);
+        cluster.run_for(wait);
+    }
+    cluster.until(100_000, |c| {
+        let is_assigned = |at| {
+            let view = c.ledger(at).task(task).unwrap();
+            view.state.assignee().is_some()
+        };
+        (0..4).all(is_assigned)
+    });
+    cluster.assert_agreement();
+}
+
 #[test]
 fn an_idle_swarm_is_quiet() {
     let mut cluster = Cluster::new(4);

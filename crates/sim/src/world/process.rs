@@ -317,6 +317,9 @@ impl World {
             Effect::Send(to, message) => self.say(at, to, message),
             Effect::Disk(Served { to, frames }) => self.serve(at, to, frames),
             Effect::Reply(to, message) => self.answer(at, to, message),
+            Effect::Notify(to, message) => to
+                .into_iter()
+                .for_each(|client| self.answer(at, client, message.clone())),
             Effect::Call(call) => self.announce(at, call),
 
             Effect::Committed {

@@ -229,7 +229,9 @@ impl Cluster {
                 None
             }
             Action::Disk(Write::Halt(reason)) => panic!("node {at} halts: {reason}"),
-            Action::Reply(..) | Action::Call(_) | Action::Committed { .. } => None,
+            Action::Reply(..) | Action::Notify(..) | Action::Call(_) | Action::Committed { .. } => {
+                None
+            }
         }
     }
 

@@ -294,6 +294,11 @@ impl Cluster {
                 }
                 return;
             }
+            Action::Notify(to, message) => {
+                let replies = to.into_iter().map(|to| (to, message.clone()));
+                self.nodes[at].replies.extend(replies);
+                return;
+            }
             Action::Reply(to, message) => {
                 self.nodes[at].replies.push((to, message));
                 return;
