@@ -48,7 +48,8 @@ pub struct AccountView {
     pub assigned: Vec<(TaskId, FencingToken)>,
 }
 
-/// An assignment in force, with the terms of its lease.
+/// An assignment in force, with the terms of its lease. It stays in force until a lapse ends it,
+/// however long the lease is over (L-19).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
     /// The task that is assigned.

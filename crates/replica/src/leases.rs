@@ -1,4 +1,7 @@
-//! Leases: which assignees are heard, which are suspected, and when an assignment lapses.
+//! Leases: which assignees are heard, which are suspected, and when a lapse is brought.
+//!
+//! Here one validator decides for itself whether it suspects an assignee. Whether the lease is over
+//! for the swarm is decided by the ledger, when it performs the lapse (L-19).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,5 @@
-//! All limits of the protocol in one place. They are checked when encoding and when decoding.
+//! All limits of the protocol in one place. Whoever takes a value checks them, most of them while
+//! it is decoded; whoever makes one keeps to them.
 //!
 //! A limit that two nodes must agree on is a constant of the protocol version, not a setting.
 

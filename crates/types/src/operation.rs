@@ -1,5 +1,8 @@
 //! Operations: signed, numbered statements of one agent, which blocks put in order
 //! (`protocols/ledger.md`).
+//!
+//! Fields are encoded in their order here, without names, so a new one changes pinned bytes.
+//! `CONTRIBUTING.md` lists what a new field or a new kind touches.
 
 use serde::{Deserialize, Serialize};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};

@@ -1,4 +1,8 @@
 //! The reason codes of refusals. The registry is `protocols/reason-codes.md`.
+//!
+//! A new reason is one line here and one there, which a test compares; a number that was ever used
+//! is not used again. An operation refuses by an `Err` of it, as a whole, or puts it beside a task
+//! into its `Items`.
 
 use std::fmt;
 

@@ -1,5 +1,6 @@
 //! The assignee's half of the client: the awards that it holds, and the reports that it owes on
-//! them.
+//! them. By its own rule, a lease is over once validators with more than a third of the power were
+//! not heard for as long as it lasts.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

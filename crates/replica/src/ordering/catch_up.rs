@@ -66,7 +66,8 @@ impl CatchUp {
 
     // Messages of later heights.
 
-    /// Keeps a statement of the next height; any other is too far ahead.
+    /// Keeps a statement of the next height until that begins, and drops one of a height beyond.
+    /// Both show that others are ahead, so this node soon tells them where it is.
     pub(super) fn on_early_statement(
         &mut self,
         cx: &mut Context<'_>,

@@ -1,4 +1,5 @@
-//! The kinds of faults, by name. A new one takes a file and a line here.
+//! The kinds of faults, by name. A new one takes a file and a line here, and its module is declared
+//! in `mod.rs`.
 
 use serde::{Deserialize, Serialize};
 
