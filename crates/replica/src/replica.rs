@@ -163,15 +163,7 @@ impl Replica {
 
             // Checks that are done.
             Event::Refused(origin) => self.on_refused(origin),
-            Event::Statement(signed) => self.ordering.on_verified_statement(cx, signed),
-            Event::Certificate(held) => self.ordering.on_verified_certificate(cx, held),
-            Event::Block(block) => self.ordering.on_verified_block(cx, *block),
             Event::ForgedBlock { from, block } => self.on_forged_block(from, block),
-            Event::Decided {
-                from,
-                block,
-                commit,
-            } => self.ordering.on_verified_decided(cx, from, *block, commit),
             Event::Operations {
                 origin,
                 held,
@@ -186,11 +178,9 @@ impl Replica {
             }
 
             // Blocks that are executed and built.
-            Event::Executed { block, result } => self.ordering.on_executed(cx, &block, result),
-            Event::Proposed { round, block } => self.on_proposed(round, *block),
+            Event::Proposed { round, block } => self.on_proposed(round, block),
 
             // Signatures and writes that are done.
-            Event::SignedStatement(signed) => self.ordering.on_own_statement(cx, signed),
             Event::SignedOperation(operation) => {
                 if !self.pool.on_own(cx, *operation) {
                     self.leases.forget_own_sequence();
@@ -200,8 +190,16 @@ impl Replica {
                 let may_sign = self.ordering.may_sign();
                 self.leases.on_own(cx, may_sign, suspicion);
             }
-            Event::Persisted(height) => self.ordering.on_persisted(cx, height),
-            Event::GuardRaised(from) => self.ordering.on_guard_raised(from),
+
+            // Results that are for the ordering alone.
+            Event::Statement(_)
+            | Event::Certificate(_)
+            | Event::Block(_)
+            | Event::Decided { .. }
+            | Event::Executed { .. }
+            | Event::SignedStatement(_)
+            | Event::Persisted(_)
+            | Event::GuardRaised(_) => self.ordering.on_result(cx, event),
         }
     }
 
@@ -209,11 +207,10 @@ impl Replica {
         let cx = &mut self.environment.context();
 
         match timer {
-            Timer::Step(round, step) => self.ordering.on_step_timeout(cx, round, step),
             Timer::Start => self.await_reason(),
-            Timer::Resend => self.ordering.on_resend_timer(cx),
-            Timer::Fetch => self.ordering.on_fetch_timer(cx),
-            Timer::Locate => self.ordering.locate_others(cx),
+            Timer::Step(..) | Timer::Resend | Timer::Fetch | Timer::Locate => {
+                self.ordering.on_timer(cx, timer);
+            }
             Timer::Calls => self.clients.on_calls(cx),
 
             Timer::Leases => {
@@ -301,7 +298,8 @@ impl Replica {
         self.on_refused(Origin::Peer(from));
 
         let cx = &mut self.environment.context();
-        self.ordering.on_forged_block(cx, block);
+        self.ordering
+            .on_result(cx, Event::ForgedBlock { from, block });
     }
 
     // Signals, each to the part that must hear of it.
@@ -379,7 +377,7 @@ impl Replica {
     }
 
     /// Takes a block that this node built.
-    fn on_proposed(&mut self, round: Round, block: Verified<Block>) {
+    fn on_proposed(&mut self, round: Round, block: Box<Verified<Block>>) {
         let cx = &mut self.environment.context();
         if block.header.height != cx.height() {
             return;
@@ -389,7 +387,8 @@ impl Replica {
             self.pool.drop_offered(round);
         }
 
-        self.ordering.on_built(cx, round, block);
+        self.ordering
+            .on_result(cx, Event::Proposed { round, block });
     }
 
     /// Makes the execution of a decided block the state, tells clients, and begins the next height.

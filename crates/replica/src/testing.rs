@@ -431,11 +431,19 @@ impl Taken {
 
     /// The messages to clients.
     pub(crate) fn replies(&self) -> Vec<(PublicKey, ClientMessage)> {
-        let replies = self.actions.iter().filter_map(|action| match action {
-            Action::Reply(to, message) => Some((*to, message.clone())),
-            _ => None,
-        });
-        replies.collect()
+        let mut replies = Vec::new();
+
+        for action in &self.actions {
+            match action {
+                Action::Reply(to, message) => replies.push((*to, message.clone())),
+                Action::Notify(all, message) => {
+                    replies.extend(all.iter().map(|to| (*to, message.clone())));
+                }
+                _ => {}
+            }
+        }
+
+        replies
     }
 
     /// The work that was handed out, beside blocks to build and to execute.

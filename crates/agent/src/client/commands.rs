@@ -4,7 +4,7 @@ use quorate_types::operation::{Bid, Cancel, Offer, Pair, Solve};
 use quorate_types::task::{check_amounts, check_price};
 use quorate_types::{
     Amounts, FencingToken, Hash, Label, MonotonicMillis, Operation, OperationBody, TaskId,
-    TaskSpec, cbor, limits,
+    TaskSpec, limits,
 };
 
 use super::asked::Wanted;
@@ -186,7 +186,7 @@ fn longest_operation(cx: &Cx, body: &OperationBody) -> usize {
         body: body.clone(),
     };
 
-    cbor::encode(&cx.key().sign(operation).into_inner()).len()
+    cx.key().sign(operation).bytes().len()
 }
 
 /// Returns the offers in ascending order by their tasks, if their number and prices are valid.

@@ -83,9 +83,9 @@ impl Outbox {
             body,
         };
 
-        let id = operation.id();
-        self.note_submission(id, &operation.body);
         let operation = key.sign(operation).into_inner();
+        let id = operation.id();
+        self.note_submission(id, &operation.payload.body);
 
         let flying = Flying {
             operation,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quorate_types::operation::{Bid, Operation, Withdraw};
+use quorate_types::operation::{Bid, Withdraw};
 use quorate_types::{
     Amounts, Capabilities, Label, PublicKey, Reason, SignedOperation, Stage, TaskId, limits, task,
 };
@@ -21,7 +21,7 @@ impl Perform for Bid {
     }
 
     fn perform(&self, run: &mut Run<'_>, signed: &SignedOperation) -> Result<Items, Reason> {
-        run.bid(&signed.payload, self)
+        run.bid(signed, self)
     }
 }
 
@@ -37,15 +37,15 @@ impl Run<'_> {
     ///
     /// A budget in a dimension that is not attested is accepted here. At clearing it is cut to
     /// nothing and the bid is excluded, with a refusal that everybody can see.
-    fn bid(&mut self, operation: &Operation, bid: &Bid) -> Result<Items, Reason> {
-        let agent = operation.agent;
+    fn bid(&mut self, signed: &SignedOperation, bid: &Bid) -> Result<Items, Reason> {
+        let agent = signed.payload.agent;
         self.check_bid(agent, bid)?;
 
         // Offers on unknown or ended tasks are refused; the others stand (M-4).
         let (offers, items) = self.sort_out(&bid.market, &bid.offers, |offer| offer.task);
 
         let reservation = Reservation {
-            operation: operation.id(),
+            operation: signed.id(),
             budget: bid.budget.clone(),
             offers,
             seals: Vec::new(),

@@ -51,7 +51,7 @@ impl Run<'_> {
         let items = result.unwrap_or_else(|reason| vec![(None, reason)]);
         if !items.is_empty() {
             self.refuse(outcome::Refusal {
-                operation: operation.id(),
+                operation: signed.id(),
                 agent,
                 items,
             });

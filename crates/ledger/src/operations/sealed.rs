@@ -1,6 +1,6 @@
 //! Seal and reveal: bids that nobody can read before all of them are made (M-23 to M-27).
 
-use quorate_types::operation::{Offer, Opening, Operation, Reveal, Seal};
+use quorate_types::operation::{Offer, Opening, Reveal, Seal};
 use quorate_types::{
     Label, Market, PublicKey, Reason, SignedOperation, Stage, TaskId, limits, task,
 };
@@ -21,7 +21,7 @@ impl Perform for Seal {
     }
 
     fn perform(&self, run: &mut Run<'_>, signed: &SignedOperation) -> Result<Items, Reason> {
-        run.seal(&signed.payload, self)
+        run.seal(signed, self)
     }
 }
 
@@ -38,15 +38,15 @@ impl Perform for Reveal {
 impl Run<'_> {
     /// Replaces the agent's earlier commitments in this window. Commitments that cannot count are
     /// refused one by one; if none is left, the earlier ones stand (M-23).
-    fn seal(&mut self, operation: &Operation, seal: &Seal) -> Result<Items, Reason> {
-        let agent = operation.agent;
+    fn seal(&mut self, signed: &SignedOperation, seal: &Seal) -> Result<Items, Reason> {
+        let agent = signed.payload.agent;
         self.check_seal(agent, seal)?;
 
         // Commitments on unknown or ended tasks are refused; the others stand (M-4).
         let (seals, items) = self.sort_out(&seal.market, &seal.offers, |offer| offer.task);
 
         let reservation = Reservation {
-            operation: operation.id(),
+            operation: signed.id(),
             budget: seal.budget.clone(),
             offers: Vec::new(),
             seals,

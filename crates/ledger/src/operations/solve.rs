@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use quorate_market::{Auction, Clearing, Mechanism, Score, clearing_of, mechanism};
-use quorate_types::operation::{Operation, Pair, Solve};
+use quorate_types::operation::{Pair, Solve};
 use quorate_types::{Label, Market, PublicKey, Reason, SignedOperation, Stage, limits};
 
 use crate::clearing_inputs::ClearingInputs;
@@ -28,14 +28,14 @@ impl Perform for Solve {
     }
 
     fn perform(&self, run: &mut Run<'_>, signed: &SignedOperation) -> Result<Items, Reason> {
-        run.solve(&signed.payload, self)
+        run.solve(signed, self)
     }
 }
 
 impl Run<'_> {
     /// Keeps a solution if every pair of it holds and it is better than all that are kept. If pairs
     /// do not hold, they are named and nothing is kept.
-    fn solve(&mut self, operation: &Operation, solve: &Solve) -> Result<Items, Reason> {
+    fn solve(&mut self, signed: &SignedOperation, solve: &Solve) -> Result<Items, Reason> {
         let market = self.market(&solve.market)?;
         self.check_solve(solve)?;
 
@@ -53,8 +53,8 @@ impl Run<'_> {
         if items.is_empty() {
             let score = Score::new(&auction, &clearing);
 
-            self.make_room(&market.name, operation.agent, &auction, &score)?;
-            self.keep_solution(operation, solve);
+            self.make_room(&market.name, signed.payload.agent, &auction, &score)?;
+            self.keep_solution(signed, solve);
         }
 
         Ok(items)
@@ -136,13 +136,13 @@ impl Run<'_> {
     }
 
     /// Keeps a solution, in the place of its agent's earlier one.
-    fn keep_solution(&mut self, operation: &Operation, solve: &Solve) {
+    fn keep_solution(&mut self, signed: &SignedOperation, solve: &Solve) {
         let solution = Solution {
-            operation: operation.id(),
+            operation: signed.id(),
             pairs: solve.pairs.clone(),
         };
 
-        let key = Key::Solution(solve.market.clone(), operation.agent);
+        let key = Key::Solution(solve.market.clone(), signed.payload.agent);
         self.view.put(key, Entry::Solution(Arc::new(solution)));
     }
 

@@ -61,7 +61,7 @@ fn client(from: &PublicKey, request: &ClientRequest) -> Span {
         Request::Submit(operation) => tracing::debug_span!(
             "client",
             key = %from.short(),
-            operation = %operation.payload.id().short()
+            operation = %operation.id().short()
         ),
         _ => tracing::debug_span!("client", key = %from.short(), request = request.id),
     }

@@ -282,6 +282,29 @@ mod tests {
             committed,
         } = past;
         clients.on_committed(&mut bench.cx(), block, commit, committed);
+
+        if bench.timers(0).contains(&Timer::Calls) {
+            clients.on_calls(&mut bench.cx());
+        }
+    }
+
+    #[test]
+    fn one_call_stands_for_all_blocks_since_the_last() {
+        let (mut bench, mut clients) = (Bench::new(), Clients::default());
+        follow(&mut clients, &mut bench, ONLOOKER, 1);
+        bench.commit(vec![bench.admission(REQUESTER)]);
+        for number in 0..2 {
+            let submission = bench.submission(number + 1, number);
+            let past = bench.commit(vec![submission]);
+            clients.on_committed(&mut bench.cx(), &past.block, &past.commit, &past.committed);
+        }
+        bench.take();
+        assert_eq!(bench.timers(0), [Timer::Calls]);
+        clients.on_calls(&mut bench.cx());
+        let [Notice::Call(call)] = &notices(&mut bench, ONLOOKER)[..] else {
+            panic!("one call")
+        };
+        assert_eq!(call.tasks.len(), 2);
     }
 
     /// The notices to a client since the last time, and their kinds.

@@ -21,18 +21,19 @@ mod record;
 mod rejoin;
 mod slots;
 
-use quorate_consensus::{Input, Step};
+use quorate_consensus::Input;
 use quorate_crypto::{Verified, verify_block};
-use quorate_ledger::{Execution, InvalidBlock, Ledger};
+use quorate_ledger::Ledger;
 use quorate_types::message::{
     Decided, FetchBlock, FetchDecided, Locate, Located, PeerMessage, PeerStatus,
 };
 use quorate_types::{
-    Block, BlockId, Height, MonotonicMillis, PublicKey, QuorumCertificate, Round, SignedStatement,
+    Block, Height, MonotonicMillis, PublicKey, QuorumCertificate, Round, SignedStatement,
 };
 
 use crate::action::Write;
 use crate::context::Context;
+use crate::event::Event;
 use crate::pool::Pool;
 use crate::timers::Timer;
 use crate::work::Work;
@@ -196,23 +197,22 @@ impl Ordering {
 
     // Timers.
 
-    pub(crate) fn on_step_timeout(&mut self, cx: &mut Context<'_>, round: Round, step: Step) {
-        self.height.feed(cx, Input::Timeout { round, step });
-    }
-
-    /// Asks again for bodies that have not arrived.
-    pub(crate) fn on_fetch_timer(&mut self, cx: &mut Context<'_>) {
-        self.height.on_fetch(cx);
-    }
-
-    /// Asks the others which height is in progress, if this node lost its signing guard.
-    pub(crate) fn locate_others(&self, cx: &mut Context<'_>) {
-        self.rejoin.ask(cx);
+    /// Handles a timer of the ordering; the others are for other parts.
+    pub(crate) fn on_timer(&mut self, cx: &mut Context<'_>, timer: Timer) {
+        match timer {
+            Timer::Step(round, step) => self.height.feed(cx, Input::Timeout { round, step }),
+            Timer::Resend => self.on_resend_timer(cx),
+            // Bodies that have not arrived are asked for again.
+            Timer::Fetch => self.height.on_fetch(cx),
+            // The others are asked which height is in progress: this node lost its signing guard.
+            Timer::Locate => self.rejoin.ask(cx),
+            Timer::Start | Timer::Leases | Timer::Calls => {}
+        }
     }
 
     /// Called when nothing moved for a while. Tells everyone where this node is, and sends its last
     /// votes again, for a peer that does not know yet that the height has started (N-23).
-    pub(crate) fn on_resend_timer(&self, cx: &mut Context<'_>) {
+    fn on_resend_timer(&self, cx: &mut Context<'_>) {
         cx.broadcast(PeerMessage::Status(self.peer_status()));
 
         if self.height.is_started() {
@@ -384,41 +384,36 @@ impl Ordering {
 
     // Results of actions.
 
-    pub(crate) fn on_verified_statement(
-        &mut self,
-        cx: &mut Context<'_>,
-        signed: Verified<SignedStatement>,
-    ) {
-        self.height.on_verified_statement(cx, signed);
-    }
+    /// Takes the result of work or of a write that this ordering asked for; the others are for other
+    /// parts. A block that this node built must be one of the height.
+    pub(crate) fn on_result(&mut self, cx: &mut Context<'_>, result: Event) {
+        let height = &mut self.height;
 
-    pub(crate) fn on_own_statement(
-        &mut self,
-        cx: &mut Context<'_>,
-        signed: Verified<SignedStatement>,
-    ) {
-        self.height.on_own_statement(cx, signed);
-    }
+        match result {
+            Event::Statement(signed) => height.on_verified_statement(cx, signed),
+            Event::Certificate(held) => height.on_verified_certificate(cx, held),
+            Event::Block(block) => height.on_verified_block(cx, *block),
+            Event::ForgedBlock { block, .. } => height.on_forged_block(cx, block),
+            Event::Decided {
+                from,
+                block,
+                commit,
+            } => self.on_verified_decided(cx, from, *block, commit),
 
-    pub(crate) fn on_verified_certificate(
-        &mut self,
-        cx: &mut Context<'_>,
-        certificate: Verified<QuorumCertificate>,
-    ) {
-        self.height.on_verified_certificate(cx, certificate);
-    }
+            Event::Proposed { round, block } => height.on_built(cx, round, *block),
+            Event::Executed { block, result } => height.on_executed(cx, &block, result),
 
-    pub(crate) fn on_verified_block(&mut self, cx: &mut Context<'_>, block: Verified<Block>) {
-        self.height.on_verified_block(cx, block);
-    }
+            Event::SignedStatement(signed) => height.on_own_statement(cx, signed),
+            Event::Persisted(at) => height.on_persisted(cx, at),
+            Event::GuardRaised(from) => self.rejoin.on_raised(from),
 
-    pub(crate) fn on_forged_block(&mut self, cx: &mut Context<'_>, block: Box<Block>) {
-        self.height.on_forged_block(cx, block);
+            _ => {}
+        }
     }
 
     /// Takes a decided block that verified. The commit goes through the driver like any other, so
     /// that a height is decided in one place (N-33).
-    pub(crate) fn on_verified_decided(
+    fn on_verified_decided(
         &mut self,
         cx: &mut Context<'_>,
         from: PublicKey,
@@ -433,29 +428,6 @@ impl Ordering {
             self.height.on_verified_block(cx, block);
             self.height.feed(cx, Input::Certificate(commit));
         }
-    }
-
-    /// Takes a block of this height that this node built for `round`.
-    pub(crate) fn on_built(&mut self, cx: &mut Context<'_>, round: Round, block: Verified<Block>) {
-        self.height.on_built(cx, round, block);
-    }
-
-    pub(crate) fn on_executed(
-        &mut self,
-        cx: &mut Context<'_>,
-        block: &BlockId,
-        result: Result<Box<Execution>, InvalidBlock>,
-    ) {
-        self.height.on_executed(cx, block, result);
-    }
-
-    /// Ends the height, now that its decision is durable.
-    pub(crate) fn on_persisted(&mut self, cx: &mut Context<'_>, height: Height) {
-        self.height.on_persisted(cx, height);
-    }
-
-    pub(crate) fn on_guard_raised(&mut self, from: Height) {
-        self.rejoin.on_raised(from);
     }
 
     // An earlier run.
@@ -512,7 +484,7 @@ impl Ordering {
             self.on_resend_timer(cx);
         }
 
-        self.locate_others(cx);
+        self.rejoin.ask(cx);
     }
 }
 

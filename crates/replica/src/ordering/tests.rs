@@ -203,8 +203,8 @@ fn n23_without_progress_the_height_and_the_own_statements_are_repeated() {
     ordering.await_reason(&mut bench.cx(), true);
     let own = bench.statement(1, Kind::Prevote, None);
     let other = bench.statement(2, Kind::Prevote, None);
-    ordering.on_own_statement(&mut bench.cx(), own.clone());
-    ordering.on_verified_statement(&mut bench.cx(), other);
+    ordering.on_result(&mut bench.cx(), Event::SignedStatement(own.clone()));
+    ordering.on_result(&mut bench.cx(), Event::Statement(other));
     bench.take();
     for _ in 0..2 {
         bench.wait(config().resend_ms);
@@ -247,7 +247,7 @@ fn n23_a_peer_at_the_same_height_gets_what_it_lacks() {
     let mut ordering = voting(&bench);
     let peer = bench.other();
     let vote = bench.statement(2, Kind::Prevote, None);
-    ordering.on_verified_statement(&mut bench.cx(), vote.clone());
+    ordering.on_result(&mut bench.cx(), Event::Statement(vote.clone()));
     bench.take();
     let taken = asked(&mut ordering, &mut bench, peer, status(1));
     let message = PeerMessage::Statement(vote.into_inner());
@@ -277,7 +277,7 @@ fn a_body_is_given_once_its_signatures_hold_and_once_in_a_pause() {
         PeerMessage::FetchBlock(FetchBlock { height, block })
     };
     assert!(asked(&mut ordering, &mut bench, peer, wanted(1)).is_empty());
-    ordering.on_verified_block(&mut bench.cx(), block.clone());
+    ordering.on_result(&mut bench.cx(), Event::Block(Box::new(block.clone())));
     assert!(asked(&mut ordering, &mut bench, peer, wanted(2)).is_empty());
     let body = PeerMessage::Block(Box::new((*block).clone()));
     let given = asked(&mut ordering, &mut bench, peer, wanted(1));
