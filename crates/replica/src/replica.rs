@@ -494,6 +494,10 @@ impl Replica {
         }
 
         self.environment.set_replaying(false);
+        // The log itself may lead to a contradiction.
+        if self.halted {
+            return Ok(());
+        }
 
         let cx = &mut self.environment.context();
         self.ordering.resume(cx);

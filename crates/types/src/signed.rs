@@ -54,7 +54,7 @@ pub struct Sign1<T: Signable>(Arc<Sealed<T>>);
 struct Sealed<T: Signable> {
     parts: Signed<T>,
     id: T::Id,
-    bytes: Vec<u8>,
+    bytes: Box<[u8]>,
     /// The place of the protected header in `bytes`.
     protected: Range<usize>,
     /// The place of the encoded payload in `bytes`.
@@ -64,7 +64,15 @@ struct Sealed<T: Signable> {
 impl<T: Signable> Sign1<T> {
     /// Puts an object together.
     pub fn new(signer: PublicKey, payload: T, signature: Signature) -> Self {
-        Self::sign_with(signer, payload, |_| signature)
+        let protected = protected(&signer, Some(T::HEADER));
+        let encoded = cbor::encode(&payload);
+
+        let parts = Signed {
+            signer,
+            payload,
+            signature,
+        };
+        Self::seal(parts, &protected, &encoded)
     }
 
     /// Puts an object together whose signature `sign` makes of the bytes to be signed.
@@ -84,7 +92,7 @@ impl<T: Signable> Sign1<T> {
     /// Joins the parts with their encodings.
     fn seal(parts: Signed<T>, protected: &[u8], payload: &[u8]) -> Self {
         let object = (Bytes(protected), Empty {}, Bytes(payload), &parts.signature);
-        let bytes = cbor::encode(&Required::<_, SIGN1>(object));
+        let bytes = cbor::encode(&Required::<_, SIGN1>(object)).into_boxed_slice();
 
         // The signature, a head of two bytes and 64 more, comes last; the payload stands before it.
         let end = bytes.len() - SIGNATURE_BYTES;
@@ -230,32 +238,66 @@ impl<'de, T: Signable> Deserialize<'de> for Sign1<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FencingToken, SwarmId, TaskId, operation::Suspicion};
+    use crate::attestation::Claims;
+    use crate::message::Announcement;
+    use crate::operation::{Suspicion, Withdraw};
+    use crate::{Capabilities, FencingToken, Operation, OperationBody, SwarmId, TaskId};
+
+    /// The bytes are those that the object would be written as, and its parts are where the object
+    /// looks for them.
+    fn check<T: Signable + PartialEq + fmt::Debug>(payload: T) {
+        let signed = Sign1::new(PublicKey([3; 32]), payload, Signature([4; 64]));
+
+        let written = cbor::encode(&signed);
+        assert_eq!(signed.bytes(), written);
+        assert_eq!(signed.encoded_payload(), cbor::encode(&signed.payload));
+        let header = protected(&signed.signer, Some(T::HEADER));
+        assert_eq!(signed.protected(), header);
+        assert!(
+            (24..256).contains(&header.len()),
+            "its head takes two bytes"
+        );
+
+        let read: Sign1<T> = cbor::decode(&written, written.len()).unwrap();
+        assert_eq!((&read, &*read), (&signed, &*signed));
+        assert_eq!(read.to_be_signed(), signed.to_be_signed());
+    }
 
     #[test]
-    fn an_object_keeps_the_bytes_that_it_would_be_written_as() {
-        let suspicion = Suspicion {
-            swarm: SwarmId([1; 32]),
+    fn every_signed_type_keeps_the_bytes_that_it_would_be_written_as() {
+        let swarm = SwarmId([1; 32]);
+
+        check(Suspicion {
+            swarm,
             task: TaskId {
                 requester: PublicKey([2; 32]),
                 number: 300,
             },
             token: FencingToken(7),
             height: 9,
-        };
-        let signed = Sign1::new(PublicKey([3; 32]), suspicion, Signature([4; 64]));
-
-        let written = cbor::encode(&signed);
-        assert_eq!(signed.bytes(), written);
-
-        let read: Sign1<Suspicion> = cbor::decode(&written, written.len()).unwrap();
-        assert_eq!(read, signed);
-        assert_eq!(*read, *signed);
-        assert_eq!(read.to_be_signed(), signed.to_be_signed());
-        assert_eq!(read.encoded_payload(), cbor::encode(&read.payload));
-        assert_eq!(
-            read.protected(),
-            protected(&read.signer, Some(Suspicion::HEADER))
-        );
+        });
+        check(Operation {
+            swarm,
+            agent: PublicKey([3; 32]),
+            sequence: 70_000,
+            body: OperationBody::Withdraw(Withdraw {
+                market: "jobs".parse().unwrap(),
+            }),
+        });
+        check(Announcement {
+            swarm,
+            sequence: 8,
+            addresses: vec!["/ip4/127.0.0.1/tcp/9".to_owned()],
+        });
+        check(Claims {
+            issuer: PublicKey([3; 32]),
+            subject: PublicKey([4; 32]),
+            audience: swarm,
+            expires: 2_000,
+            not_before: 1_000,
+            issued_at: 1_000,
+            id: vec![1],
+            capabilities: Capabilities::new(),
+        });
     }
 }

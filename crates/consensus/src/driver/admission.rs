@@ -9,9 +9,9 @@ impl Driver {
     ///
     /// It is if the statement is of this swarm, height and validator set, is well formed, is signed
     /// by a member (a proposal: by the proposer of its round), is within the bounds of
-    /// [`crate::tally`], and is not held already. Once the height is decided, only a statement that
-    /// may convict its signer is wanted. The caller may drop and count a statement that is not
-    /// wanted (N-22).
+    /// [`crate::tally`], and is not held already. Once the height is decided, or the prevotes of the
+    /// statement's round have a quorum, only a statement that may convict its signer is wanted. The
+    /// caller may drop and count a statement that is not wanted (N-22).
     pub fn wants(&self, signed: &SignedStatement) -> bool {
         let said = &signed.statement;
 
@@ -23,7 +23,21 @@ impl Driver {
 
         self.belongs(signed)
             && self.tally.has_room(self.state.round, signed)
-            && (!self.is_decided() || convicts())
+            && (!self.is_settled(said) || convicts())
+    }
+
+    /// Whether no rule waits for a further statement like this one: the height is decided, or it is
+    /// a prevote of a round whose prevotes agree already. A round has one quorum of prevotes, and
+    /// all rules that count prevotes are satisfied by it.
+    fn is_settled(&self, said: &Statement) -> bool {
+        let has_quorum = |round| {
+            self.tally
+                .certificates(round, Kind::Prevote)
+                .next()
+                .is_some()
+        };
+
+        self.is_decided() || (said.kind == Kind::Prevote && has_quorum(said.round))
     }
 
     /// Whether it is worth checking the signatures of a certificate: it is a polka or commit

@@ -246,6 +246,22 @@ fn a_certificate_is_wanted_until_it_is_held_or_all_is_decided() {
 }
 
 #[test]
+fn n22_a_prevote_after_the_polka_is_wanted_only_if_it_may_convict() {
+    let mut bench = Bench::new(&[1; 5], Some(4));
+    let committee = Committee::new(&[1; 5]);
+    let prevote = |voter, round| {
+        let said = committee.statement(Kind::Prevote, round, Some(block("B")));
+        committee.sign(voter, said)
+    };
+    bench.run("start", "start -> enter 0, timer 0 propose");
+    assert!(bench.driver.wants(&prevote(3, 0)));
+    bench.run("a polka", "valid A\npolka 0 A by 0 1 2 4 -> polka 0 A");
+    assert!(!bench.driver.wants(&prevote(3, 0)), "it adds nothing");
+    assert!(bench.driver.wants(&prevote(0, 0)), "it said A before");
+    assert!(bench.driver.wants(&prevote(3, 1)), "of another round");
+}
+
+#[test]
 fn n3_a_proposal_names_a_block() {
     let bench = Bench::new(&[1; 4], Some(3));
     let said = bench.committee.statement(Kind::Proposal, 0, None);
