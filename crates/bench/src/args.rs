@@ -30,7 +30,7 @@ pub struct Args {
         value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub(crate) agents: u64,
     /// Operations that the agents submit.
-    #[arg(long, value_enum, default_value_t = Mix::Submit)]
+    #[arg(long, value_enum, default_value_t = Mix::SubmitCancel)]
     pub(crate) mix: Mix,
     /// Bytes of the opaque part of each task.
     #[arg(long, value_name = "N", default_value_t = 64,
@@ -72,7 +72,10 @@ Definitions (keys of --json in brackets):
     the block is decided, durable and applied at the builder. [received_to_commit_ms] is the
     view of all others: from when they received the block.
   [submit_to_commit_ms] runs from the moment before an agent signs an operation (with --rate: from
-    when it was due) to its commit, at each live validator.
+    when it was due) to its commit, at each live validator. Bids and cancels are not counted.
+  [open_tasks_at_begin], [open_tasks_at_end] are the tasks that were open when the measured time
+    began and when it ended. If they differ much, open tasks piled up, and the run did not measure
+    a steady state.
   [messages_per_commit], [bytes_per_commit]: frames that all live validators together sent each
     other per height, on the consensus and bulk lanes; frames of agents are not counted.
   [cpu_ms_per_height] is user and system time of one validator, on average, per height;
@@ -94,6 +97,7 @@ Examples:
   quorate bench --validators 7 --dead 1 --json
   quorate bench --agents 64 --in-flight 64             throughput
   quorate bench --mix assignment --agents 32           tasks from submission to completion
+  quorate bench --mix pile-up --duration 60s           open tasks that nobody ends
   quorate bench --idle --duration 30s                  memory and CPU at rest";
 
 #[derive(Debug, clap::Subcommand)]
@@ -117,8 +121,12 @@ pub(crate) struct WorkerArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Mix {
-    /// One operation for each task: its submission. Nobody bids.
-    Submit,
+    /// Submissions and cancels in turn: nobody bids, and a requester cancels each of its tasks once
+    /// it is open. The number of open tasks is steady.
+    SubmitCancel,
+    /// Submissions alone. Nobody bids and no task ends, so that open tasks pile up while the load
+    /// runs.
+    PileUp,
     /// Whole lives of tasks: submit, bid, accept, complete; one bidder for each task.
     FirstPrice,
     /// Whole lives of tasks; every agent bids on up to 16 tasks, and all are cleared together at

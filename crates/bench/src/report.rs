@@ -178,12 +178,13 @@ impl Setup {
         };
 
         let mix = match self.mix {
-            Mix::Submit => "submissions",
+            Mix::SubmitCancel => "each canceled once it is open",
+            Mix::PileUp => "piling up",
             Mix::FirstPrice => "whole lives, first price",
             Mix::Assignment => "whole lives, least cost",
         };
 
-        format!("{committee}; {load}; {mix} of {payload_bytes} bytes; {seconds:.0} s\n")
+        format!("{committee}; {load}; tasks of {payload_bytes} bytes, {mix}; {seconds:.0} s\n")
     }
 
     fn latency_aim(&self) -> &'static str {
@@ -248,13 +249,15 @@ impl Latency {
     }
 }
 
-/// The operations that were committed.
+/// The operations that were committed, and the tasks that they left open.
 #[derive(Debug, Serialize)]
 struct Throughput {
     operations_per_s: f64,
     operations_per_commit: Option<f64>,
     assignments_per_s: f64,
     refusals: u64,
+    open_tasks_at_begin: u64,
+    open_tasks_at_end: u64,
 }
 
 impl Throughput {
@@ -264,6 +267,8 @@ impl Throughput {
             operations_per_commit: rates.per_height(rates.operations),
             assignments_per_s: rates.per_second(sample.assignments as f64),
             refusals: sample.refusals,
+            open_tasks_at_begin: sample.open_tasks_at_begin,
+            open_tasks_at_end: sample.open_tasks_at_end,
         }
     }
 
@@ -278,6 +283,9 @@ impl Throughput {
 
         let assignments = format!("{:.0} /s", self.assignments_per_s);
         table.row("assignments", assignments, "");
+
+        let open = format!("{} / {}", self.open_tasks_at_begin, self.open_tasks_at_end);
+        table.row("open tasks, begin / end", open, "");
     }
 }
 

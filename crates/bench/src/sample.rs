@@ -49,6 +49,10 @@ pub(super) struct Sample {
     pub(super) assignments: u64,
     /// Operations that had no effect, in whole or in part.
     pub(super) refusals: u64,
+    /// The tasks that were open when counting began.
+    pub(super) open_tasks_at_begin: u64,
+    /// The tasks that were open when counting ended.
+    pub(super) open_tasks_at_end: u64,
     /// Times from building to commit, for its own blocks.
     pub(super) built_us: Vec<u32>,
     /// Times from receipt to commit, for the blocks of others.
@@ -65,8 +69,8 @@ pub(super) struct Sample {
 
 impl Sample {
     /// Joins the counts of two validators. All validators commit the same heights, so the greater
-    /// count of these and of their operations is taken; everything that each does for itself is
-    /// added up.
+    /// count of these, of their operations and of open tasks is taken; everything that each does
+    /// for itself is added up.
     pub(super) fn join(mut self, other: Self) -> Self {
         let most = |mine: &mut u64, theirs: u64| *mine = theirs.max(*mine);
         most(&mut self.heights, other.heights);
@@ -74,6 +78,8 @@ impl Sample {
         most(&mut self.operations, other.operations);
         most(&mut self.assignments, other.assignments);
         most(&mut self.refusals, other.refusals);
+        most(&mut self.open_tasks_at_begin, other.open_tasks_at_begin);
+        most(&mut self.open_tasks_at_end, other.open_tasks_at_end);
 
         self.built_us.extend(other.built_us);
         self.received_us.extend(other.received_us);

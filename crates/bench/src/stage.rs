@@ -193,7 +193,7 @@ fn committee(validators: &[(DataDir, PublicKey)]) -> Result<ValidatorSet> {
 fn market(mix: Mix) -> Result<Market> {
     let (mechanism, window_ms) = match mix {
         // Nobody bids, so the window need not end.
-        Mix::Submit => ("first-price", DAY_MS),
+        Mix::SubmitCancel | Mix::PileUp => ("first-price", DAY_MS),
         Mix::FirstPrice => ("first-price", 1),
         Mix::Assignment => ("assignment", 1),
     };

@@ -151,7 +151,10 @@ struct Counting {
 impl Counting {
     fn from(validator: &Validator) -> Self {
         Self {
-            sample: Sample::default(),
+            sample: Sample {
+                open_tasks_at_begin: open_tasks(validator),
+                ..Sample::default()
+            },
             traffic: validator.traffic(),
             signatures: validator.status().counters.signatures,
             me: validator.public_key(),
@@ -201,6 +204,8 @@ impl Counting {
             ..
         } = std::mem::replace(self, next);
 
+        // The tasks that are open now are those with which the next counting begins.
+        sample.open_tasks_at_end = self.sample.open_tasks_at_begin;
         sample.signatures = self.signatures.saturating_sub(signatures);
         let lanes = [
             ("consensus", traffic.consensus, self.traffic.consensus),
@@ -215,6 +220,13 @@ impl Counting {
 
         sample
     }
+}
+
+/// Returns the number of open tasks in all markets after the last height.
+fn open_tasks(validator: &Validator) -> u64 {
+    let ledger = validator.status().ledger;
+    let windows = ledger.iter().flat_map(|ledger| &ledger.windows);
+    windows.map(|window| window.open_tasks).sum()
 }
 
 fn saturate(micros: u64) -> u32 {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use quorate_crypto::SecretKey;
-use quorate_types::operation::{Attest, Bid, Offer, Submit, TaskReport};
+use quorate_types::operation::{Attest, Bid, Cancel, Offer, Submit, TaskReport};
 use quorate_types::{
     Amounts, Attestation, FencingToken, Label, Operation, OperationBody, PublicKey,
     SignedOperation, SwarmId, TaskId, TaskSpec,
@@ -24,6 +24,8 @@ pub(super) enum Say {
     Admit(Box<Attestation>),
     /// It submits a task. The payload begins with the stamp of the time at which the task was due.
     Submit { number: u64, spec: Box<TaskSpec> },
+    /// It cancels a task of its own.
+    Cancel(TaskId),
     /// It makes offers in a market under a budget.
     Bid {
         market: Label,
@@ -153,6 +155,8 @@ fn body(said: &Say) -> OperationBody {
             first: *number,
             tasks: vec![(**spec).clone()],
         }),
+
+        Say::Cancel(task) => OperationBody::Cancel(Cancel { task: *task }),
 
         Say::Bid {
             market,

@@ -23,7 +23,7 @@ pub(super) struct Market {
     /// Tasks that each agent keeps under way in the closed loop.
     in_flight: u64,
     parties: Vec<Party>,
-    /// Tasks that are committed and not assigned.
+    /// Tasks that are committed and not assigned, for the mixes with bids.
     open: BTreeSet<TaskId>,
 }
 
@@ -33,7 +33,7 @@ struct Party {
     key: PublicKey,
     /// The number of its next task.
     next_task: u64,
-    /// Its tasks that have not ended; with [`Mix::Submit`], those that are not committed.
+    /// Its tasks that have not ended; with [`Mix::PileUp`], those that are not committed.
     tasks: u64,
     /// Whether a bid is on its way.
     bidding: bool,
@@ -84,19 +84,12 @@ impl Market {
         })
     }
 
-    /// Takes in that an operation of an agent is committed.
-    pub(super) fn on_settled(&mut self, agent: usize, said: &Say) {
+    /// Takes in that an operation of an agent is committed. Returns the operation with which the
+    /// same agent goes on, if there is one.
+    pub(super) fn on_settled(&mut self, agent: usize, said: &Say) -> Option<Say> {
         match said {
-            // Nobody bids, so nothing more happens to a task that is committed.
-            Say::Submit { .. } if self.mix == Mix::Submit => self.on_ended(agent),
-            Say::Submit { number, .. } => {
-                let requester = self.parties.get(agent).map(|party| party.key);
-                self.open.extend(requester.map(|requester| TaskId {
-                    requester,
-                    number: *number,
-                }));
-            }
-
+            Say::Submit { number, .. } => return self.on_submitted(agent, *number),
+            Say::Cancel(_) => self.on_ended(agent),
             Say::Bid { offers, .. } => self.on_bid(agent, offers),
             Say::Complete(task, _) => {
                 let mut parties = self.parties.iter();
@@ -107,6 +100,26 @@ impl Market {
 
             Say::Admit(_) | Say::Accept(..) => {}
         }
+
+        None
+    }
+
+    /// Takes in that a task of an agent is open. Returns the operation that ends it, if its
+    /// requester ends it.
+    fn on_submitted(&mut self, agent: usize, number: u64) -> Option<Say> {
+        let requester = self.parties.get(agent)?.key;
+        let task = TaskId { requester, number };
+
+        match self.mix {
+            Mix::SubmitCancel => return Some(Say::Cancel(task)),
+            // The task stays open, and the agent goes on as if it had ended.
+            Mix::PileUp => self.on_ended(agent),
+            Mix::FirstPrice | Mix::Assignment => {
+                self.open.insert(task);
+            }
+        }
+
+        None
     }
 
     fn on_bid(&mut self, agent: usize, offers: &[Offer]) {
@@ -148,7 +161,7 @@ impl Market {
         let budget = match self.mix {
             // An agent gets at most one task of a clearing (M-13).
             Mix::Assignment => 1,
-            Mix::Submit | Mix::FirstPrice => tasks.len() as i64,
+            Mix::SubmitCancel | Mix::PileUp | Mix::FirstPrice => tasks.len() as i64,
         };
 
         let offers = tasks.iter().map(|task| Offer {
@@ -169,7 +182,7 @@ impl Market {
         let party = self.parties.get(agent).filter(|party| !party.bidding)?;
 
         match self.mix {
-            Mix::Submit => None,
+            Mix::SubmitCancel | Mix::PileUp => None,
             Mix::FirstPrice => {
                 let tasks = self.tasks_of(self.before(agent)?);
                 // A bid that offers nothing new would only cost.
@@ -222,4 +235,86 @@ impl Market {
 fn price(task: &TaskId, agent: usize) -> Price {
     let mixed = task.number.wrapping_mul(31) + 17 * agent as u64;
     (mixed % 97 + 1) as Price
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use quorate_crypto::SecretKey;
+
+    use super::*;
+
+    const AGENTS: usize = 8;
+    const IN_FLIGHT: u64 = 3;
+    const HEIGHTS: usize = 100;
+
+    fn market(mix: Mix) -> Market {
+        let party = |agent: usize| Party {
+            key: SecretKey::from_seed(&[agent as u8; 32]).public_key(),
+            next_task: 0,
+            tasks: 0,
+            bidding: false,
+            offered: BTreeSet::new(),
+        };
+
+        Market {
+            mix,
+            market: "bench".parse().unwrap(),
+            slots: "slots".parse().unwrap(),
+            payload_bytes: 64,
+            in_flight: IN_FLIGHT,
+            parties: (0..AGENTS).map(party).collect(),
+            open: BTreeSet::new(),
+        }
+    }
+
+    /// Commits everything that is said at one height with the next one. Returns the tasks that were
+    /// submitted, and the most that were open after a height.
+    fn run(mix: Mix) -> (usize, usize) {
+        let mut market = market(mix);
+        let mut said: Vec<(usize, Say)> = Vec::new();
+        let mut open = BTreeSet::new();
+        let (mut submitted, mut most_open) = (0, 0);
+
+        for _ in 0..HEIGHTS {
+            let committed = std::mem::take(&mut said);
+            for (agent, say) in committed {
+                match &say {
+                    Say::Submit { number, .. } => open.insert((agent, *number)),
+                    Say::Cancel(task) => open.remove(&(agent, task.number)),
+                    other => unreachable!("nobody bids: {other:?}"),
+                };
+                let next = market.on_settled(agent, &say);
+                said.extend(next.map(|say| (agent, say)));
+            }
+
+            for agent in 0..AGENTS {
+                assert!(market.bid(agent).is_none());
+                for _ in 0..market.wanted(agent) {
+                    said.push((agent, market.submit(agent, 0).unwrap()));
+                    submitted += 1;
+                }
+            }
+
+            most_open = open.len().max(most_open);
+        }
+
+        (submitted, most_open)
+    }
+
+    #[test]
+    fn open_tasks_do_not_pile_up_if_their_requesters_cancel_them() {
+        let all_under_way = AGENTS * IN_FLIGHT as usize;
+        let (submitted, most_open) = run(Mix::SubmitCancel);
+        assert_eq!(most_open, all_under_way);
+        assert_eq!(submitted, all_under_way * HEIGHTS / 2);
+    }
+
+    #[test]
+    fn open_tasks_pile_up_by_name() {
+        let (submitted, most_open) = run(Mix::PileUp);
+        assert_eq!(submitted, AGENTS * IN_FLIGHT as usize * HEIGHTS);
+        // Those of the last height are not committed.
+        assert_eq!(most_open, AGENTS * IN_FLIGHT as usize * (HEIGHTS - 1));
+    }
 }

@@ -231,16 +231,20 @@ impl Generator {
         }
     }
 
-    /// Takes in the operations that a height committed.
+    /// Takes in the operations that a height committed, and queues those that follow on them.
     fn settle(&mut self, progress: &HeightProgress) {
         for (key, next) in &progress.next {
             let Some(&at) = self.by_key.get(key) else {
                 continue;
             };
 
-            let settled = self.agents.get_mut(at).map(|agent| agent.settle(*next));
-            for said in settled.into_iter().flatten() {
-                self.market.on_settled(at, &said);
+            let Some(agent) = self.agents.get_mut(at) else {
+                continue;
+            };
+
+            for said in agent.settle(*next) {
+                let reply = self.market.on_settled(at, &said);
+                reply.into_iter().for_each(|say| agent.say(say));
             }
         }
     }

@@ -72,6 +72,29 @@ fn a_loaded_committee_is_measured_in_every_respect() {
 }
 
 #[test]
+fn open_tasks_do_not_pile_up_unless_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    // Eight agents, each with one task under way.
+    let most = 8.0;
+    let figures = |arguments: &[&str]| {
+        let report = report(folder.path(), arguments);
+        let of = |key: &str| report[key].as_f64().unwrap();
+        let operations = of("operations_per_s") * of("duration_s");
+        let open = (of("open_tasks_at_begin"), of("open_tasks_at_end"));
+        (operations, open.0, open.1, report)
+    };
+
+    let (operations, begin, end, report) = figures(&["--duration", "2s"]);
+    assert!(operations > 2.0 * most, "too few to pile up: {report}");
+    assert!(begin <= most && end <= most, "{report}");
+
+    let (operations, begin, end, report) = figures(&["--duration", "2s", "--mix", "pile-up"]);
+    assert!(operations > 2.0 * most, "too few to pile up: {report}");
+    // Every operation opens a task, and nothing ends one.
+    assert!(end > most && end > begin, "{report}");
+}
+
+#[test]
 fn an_idle_committee_has_memory_and_no_operations() {
     let folder = tempfile::tempdir().unwrap();
     let kept = folder.path().join("kept");
