@@ -26,8 +26,11 @@ pub fn check_public_key(key: &PublicKey) -> Result<(), KeyError> {
     verifying_key(key).map(|_| ())
 }
 
+/// Points by their keys.
+type Points = BTreeMap<PublicKey, VerifyingKey>;
+
 thread_local! {
-    static POINTS: RefCell<BTreeMap<PublicKey, VerifyingKey>> = const { RefCell::new(BTreeMap::new()) };
+    static POINTS: RefCell<Points> = const { RefCell::new(Points::new()) };
 }
 
 /// The most points that a thread keeps, 1 MB. At that number all are dropped, and it starts again.

@@ -9,9 +9,9 @@ impl Driver {
     ///
     /// It is if the statement is of this swarm, height and validator set, is well formed, is signed
     /// by a member (a proposal: by the proposer of its round), is within the bounds of
-    /// [`crate::tally`], and is not held already. Once the height is decided, or the prevotes of the
-    /// statement's round have a quorum, only a statement that may convict its signer is wanted. The
-    /// caller may drop and count a statement that is not wanted (N-22).
+    /// [`crate::tally`], and is not held already. Once the height is decided, or the prevotes of
+    /// its round have a quorum, only a statement that may convict its signer is wanted. The caller
+    /// may drop and count a statement that is not wanted (N-22).
     pub fn wants(&self, signed: &SignedStatement) -> bool {
         let said = &signed.statement;
 

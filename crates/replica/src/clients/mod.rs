@@ -120,8 +120,8 @@ impl Clients {
     }
 
     /// Tells clients of a decided block: sends the certificates to the clients that they concern,
-    /// and the height to all. If a window opened or grew, calls for bids follow once the next height
-    /// has begun: making and sending them is work that votes must not wait for.
+    /// and the height to all. If a window opened or grew, calls for bids follow once the next
+    /// height has begun: making and sending them is work that votes must not wait for.
     pub(crate) fn on_committed(
         &mut self,
         cx: &mut Context<'_>,

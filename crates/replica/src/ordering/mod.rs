@@ -384,8 +384,8 @@ impl Ordering {
 
     // Results of actions.
 
-    /// Takes the result of work or of a write that this ordering asked for; the others are for other
-    /// parts. A block that this node built must be one of the height.
+    /// Takes the result of work or of a write that this ordering asked for; the others are for
+    /// other parts. A block that this node built must be one of the height.
     pub(crate) fn on_result(&mut self, cx: &mut Context<'_>, result: Event) {
         let height = &mut self.height;
 
