@@ -37,7 +37,7 @@ thread_local! {
 const POINTS_KEPT: usize = 4096;
 
 /// Returns the point of a public key that may be admitted (C-12). A validator checks the same few
-/// keys over and over, and finding the point takes an eighth of checking a signature, so points are
+/// keys over and over, and finding the point takes a fifth of checking a signature, so points are
 /// kept. Keys that are refused are not.
 pub(crate) fn verifying_key(key: &PublicKey) -> Result<VerifyingKey, KeyError> {
     if let Some(point) = POINTS.with_borrow(|points| points.get(key).copied()) {
