@@ -10,7 +10,7 @@ use crate::auction::{Auction, Clearing};
 /// A new mechanism takes a file with an implementation, and its lines in the registry
 /// ([`mod@crate::mechanisms`]).
 pub trait Mechanism: Sync {
-    /// What the mechanism says of itself, the same for all auctions.
+    /// The description of the mechanism by itself, the same for all auctions.
     fn about(&self) -> &'static About;
 
     /// The name that genesis and clearing records use.
@@ -51,7 +51,7 @@ pub trait Mechanism: Sync {
     fn clear(&self, auction: &Auction) -> Clearing;
 }
 
-/// What a mechanism says of itself.
+/// The description of a mechanism by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct About {
     /// The name that genesis and clearing records use: a [`Label`], unique in the registry.

@@ -1,4 +1,4 @@
-//! What validators with more than a third of the power say: at least one of them is correct.
+//! The statements of validators with more than a third of the power: one of them is correct.
 
 use quorate_types::{Power, ValidatorSet};
 

@@ -16,7 +16,7 @@ pub(super) struct Setting {
     verifier: Box<dyn Verifier>,
 }
 
-/// What a part may read while it reacts: the setting, the connections and the time.
+/// The surroundings that a part may read while it reacts: setting, connections and time.
 #[derive(Clone, Copy)]
 pub(super) struct Cx<'a> {
     setting: &'a Setting,

@@ -14,7 +14,7 @@ use super::fetches::Fetches;
 use super::out::Out;
 use super::seals::Seals;
 
-/// What the client knows of the markets, and its own commitments in them.
+/// The knowledge that the client has of the markets, and its own commitments in them.
 #[derive(Debug)]
 pub(super) struct Markets {
     calls: Calls,

@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(cost_of(&OperationBody::Submit(submit)), 80);
         assert_eq!(cost_of(&OperationBody::Lapse(lapse)), 80);
 
-        // What a report holds is opaque, and costs nothing more.
+        // The content of a report is opaque, and costs nothing more.
         for kind in [
             OperationBody::Accept,
             OperationBody::Decline,

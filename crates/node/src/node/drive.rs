@@ -59,7 +59,7 @@ pub(super) struct Drive {
     runner: AgentRunner,
     events: broadcast::Sender<ClientEvent>,
     clock: Clock,
-    /// Who waits for an answer.
+    /// The callers that wait for an answer.
     waiting: Waiting,
     /// Commands from before the swarm knew this node.
     early: Vec<Command>,

@@ -12,7 +12,7 @@ use crate::task::{Receipt, TaskEvent, TaskFailure, TaskHandle, TaskProgress};
 /// The channel for an answer, which is `None` if there is nothing to be had.
 pub(super) type Caller<T> = oneshot::Sender<Option<Arc<T>>>;
 
-/// Who waits for what.
+/// The callers that wait, each for its answer.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     tasks: BTreeMap<TaskId, watch::Sender<TaskProgress>>,
