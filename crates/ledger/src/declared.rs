@@ -8,12 +8,13 @@ use crate::queries::WindowView;
 use crate::{Ledger, cost, court, operations};
 
 impl Ledger {
-    /// Returns what executing a block costs at most, in units of about a microsecond: what its
-    /// operations and evidence declare, and all that clearings may cost if one may be due (L-6).
+    /// Returns what executing a block costs, in units of about a microsecond: what its operations
+    /// and evidence declare, and all that clearings may cost if one may be due (L-6). A window that
+    /// has no live bid yet is not counted: it could clear only bids of the block itself.
     pub fn cost_of_block(&self, block: &Block) -> u64 {
         let operations = block.operations.iter();
         let evidence = block.evidence.iter();
-        self.cost_at_most(operations, evidence, block.header.active_time)
+        self.declared_cost(operations, evidence, block.header.active_time)
     }
 
     /// As [`Self::cost_of_block`], for a block that is to be built. It is executed for that.
@@ -21,10 +22,10 @@ impl Ledger {
         let operations = proposal.operations.iter().map(|verified| &**verified);
         let evidence = proposal.evidence.iter().map(|verified| &**verified);
         let active = self.next_now(proposal.block_time).active;
-        self.cost_at_most(operations, evidence, active)
+        self.declared_cost(operations, evidence, active)
     }
 
-    fn cost_at_most<'a>(
+    fn declared_cost<'a>(
         &self,
         operations: impl Iterator<Item = &'a SignedOperation>,
         evidence: impl Iterator<Item = &'a Evidence>,

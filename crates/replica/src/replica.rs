@@ -263,19 +263,24 @@ impl Replica {
 
     fn on_client(&mut self, from: PublicKey, request: ClientRequest) {
         let cx = &mut self.environment.context();
-        let id = request.id;
 
-        match request.request {
-            Request::Submit(operation) => {
+        match request {
+            ClientRequest {
+                id,
+                request: Request::Submit(operation),
+            } => {
                 let origin = Origin::Client { from, id };
                 self.pool.on_operations(cx, origin, vec![*operation]);
             }
 
-            Request::Heartbeat(_) => self.leases.hear(from, cx.monotonic()),
+            ClientRequest {
+                request: Request::Heartbeat(_),
+                ..
+            } => self.leases.hear(from, cx.monotonic()),
 
-            request => {
-                let question = ClientRequest { id, request };
-                self.clients.on_request(cx, from, question, self.pool.len());
+            question => {
+                let pool = self.pool.len();
+                self.clients.on_request(cx, from, question, pool);
             }
         }
     }

@@ -64,27 +64,26 @@ struct Sealed<T: Signable> {
 impl<T: Signable> Sign1<T> {
     /// Puts an object together.
     pub fn new(signer: PublicKey, payload: T, signature: Signature) -> Self {
-        let protected = protected(&signer, Some(T::HEADER));
-        let encoded = cbor::encode(&payload);
-
-        let parts = Signed {
-            signer,
-            payload,
-            signature,
-        };
-        Self::seal(parts, &protected, &encoded)
+        Self::make(signer, payload, |_, _| signature)
     }
 
     /// Puts an object together whose signature `sign` makes of the bytes to be signed.
     pub fn sign_with(signer: PublicKey, payload: T, sign: impl FnOnce(&[u8]) -> Signature) -> Self {
+        Self::make(signer, payload, |protected, encoded| {
+            sign(&sig_structure(protected, encoded))
+        })
+    }
+
+    /// Puts an object together whose signature `sign` makes of the protected header and the encoded
+    /// payload.
+    fn make(signer: PublicKey, payload: T, sign: impl FnOnce(&[u8], &[u8]) -> Signature) -> Self {
         let protected = protected(&signer, Some(T::HEADER));
         let encoded = cbor::encode(&payload);
-        let signature = sign(&sig_structure(&protected, &encoded));
 
         let parts = Signed {
             signer,
+            signature: sign(&protected, &encoded),
             payload,
-            signature,
         };
         Self::seal(parts, &protected, &encoded)
     }

@@ -8,7 +8,6 @@ use quorate_ledger::{Execution, InvalidBlock, Ledger};
 use quorate_types::message::PeerMessage;
 use quorate_types::{
     Block, BlockId, Height, MonotonicMillis, PublicKey, QuorumCertificate, Round, SignedStatement,
-    Statement,
 };
 
 use super::candidates::Candidates;
@@ -164,7 +163,7 @@ impl CurrentHeight {
             // Work that the driver waits for.
             Output::Build { round } => self.on_build(cx, round),
             Output::Check { block } => self.on_check(cx, block),
-            Output::Sign(statement) => on_sign(cx, statement),
+            Output::Sign(statement) => cx.write(Write::Sign(ToSign::Statement(statement))),
 
             // News. The driver keeps polkas and shows them in its catch-up.
             Output::Polka(_) => {}
@@ -463,10 +462,6 @@ impl CurrentHeight {
             self.on_output(cx, output);
         }
     }
-}
-
-fn on_sign(cx: &mut Context<'_>, statement: Statement) {
-    cx.write(Write::Sign(ToSign::Statement(statement)));
 }
 
 #[cfg(test)]
